@@ -100,7 +100,12 @@ type BookingGate struct {
 	// When the result stops being valid (14 days, the clinic's rule).
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The intake that decided; empty when none.
-	IntakeId      string `protobuf:"bytes,9,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	IntakeId string `protobuf:"bytes,9,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	// Civil day of the triage in the clinic's zone (YYYY-MM-DD), which same_day_only means;
+	// empty when none.
+	TriageDate string `protobuf:"bytes,10,opt,name=triage_date,json=triageDate,proto3" json:"triage_date,omitempty"`
+	// True: the level comes from an unfinished form.
+	Provisional   bool `protobuf:"varint,11,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +201,20 @@ func (x *BookingGate) GetIntakeId() string {
 		return x.IntakeId
 	}
 	return ""
+}
+
+func (x *BookingGate) GetTriageDate() string {
+	if x != nil {
+		return x.TriageDate
+	}
+	return ""
+}
+
+func (x *BookingGate) GetProvisional() bool {
+	if x != nil {
+		return x.Provisional
+	}
+	return false
 }
 
 // GateAllowance is one kind of visit that may be booked.
@@ -330,7 +349,7 @@ var File_upright_intake_v1_gate_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_gate_proto_rawDesc = "" +
 	"\n" +
-	"\x1cupright/intake/v1/gate.proto\x12\x11upright.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/type/v1/clinical.proto\"\xa8\x04\n" +
+	"\x1cupright/intake/v1/gate.proto\x12\x11upright.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/type/v1/clinical.proto\"\xeb\x04\n" +
 	"\vBookingGate\x12\x1d\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tR\tpatientId\x12\x18\n" +
@@ -342,7 +361,11 @@ const file_upright_intake_v1_gate_proto_rawDesc = "" +
 	"\x0erelease_needed\x18\a \x03(\v2\x1c.upright.intake.v1.GateBlockR\rreleaseNeeded\x12;\n" +
 	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x1b\n" +
-	"\tintake_id\x18\t \x01(\tR\bintakeId\"]\n" +
+	"\tintake_id\x18\t \x01(\tR\bintakeId\x12\x1f\n" +
+	"\vtriage_date\x18\n" +
+	" \x01(\tR\n" +
+	"triageDate\x12 \n" +
+	"\vprovisional\x18\v \x01(\bR\vprovisional\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STATE_NOT_SCREENED\x10\x01\x12\x12\n" +
