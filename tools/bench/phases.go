@@ -94,8 +94,8 @@ func (p *pair) phase(ctx context.Context, o options, t *table, k key, ours bool,
 }
 
 const (
-	hotOps  = 4000 // a phase's slots of one calendar: 250 days
-	planOps = 1900 // a phase's sessions under plans
+	hotOps  = 2300 // a phase's slots of one calendar
+	planOps = 1800 // a phase's sessions under plans
 )
 
 // handOut gives a phase a stretch of the calendar that nobody has booked; both servers
@@ -107,7 +107,7 @@ func (p *pair) handOut(op string, maxOps int) (base int) {
 		p.next += maxOps + warmup
 	case "bookhot":
 		base = p.hot
-		p.hot += hotOps + warmup
+		p.hot++
 	}
 	return base
 }
@@ -139,8 +139,9 @@ func (p *pair) operation(t workload.Target, op string, base int) runner.Op {
 		}
 	case "bookhot": // distinct slots of one calendar: any refusal is false
 		return func(ctx context.Context, n int) error {
-			s := d.HotSlot(base + n)
-			s.Day += hotStart
+			s := d.HotSlot(n)
+			s.Clinician = base % d.Clinicians
+			s.Day += hotStart + base/d.Clinicians*hotDays
 			return t.Book(ctx, workload.Booking{Slot: s, Patient: n})
 		}
 	case "bookplan":
@@ -149,11 +150,13 @@ func (p *pair) operation(t workload.Target, op string, base int) runner.Op {
 	return func(context.Context, int) error { return fmt.Errorf("unknown operation %q", op) }
 }
 
-// Stretches of the calendar, in days after the window: book takes from 0, bookhot and the
-// races from where book can never reach.
+// Stretches of the calendar, in days after the window. Staff book three years ahead at
+// most: book has the first 686 days, each bookhot phase the next 150 of one clinician, the
+// races what is left.
 const (
-	hotStart  = 3000
-	raceStart = 9000
+	hotStart  = 686
+	hotDays   = (hotOps + warmup + 15) / 16
+	raceStart = hotStart + 2*hotDays
 )
 
 // race releases 64 requests for one slot at once, on Upright alone, and counts what is

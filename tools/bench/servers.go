@@ -44,7 +44,7 @@ type pair struct {
 	floor                *floor.Target
 	upright              *upright.Target
 	data                 *workload.Dataset
-	next, hot, races     int // horizon slots handed out so far
+	next, hot, races     int // horizon slots, hot calendars and race slots handed out so far
 }
 
 func (p *pair) stop() {

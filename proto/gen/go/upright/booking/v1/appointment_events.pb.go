@@ -116,7 +116,11 @@ type AppointmentFact struct {
 	// The claim; empty when no plan was needed.
 	EntitlementId string `protobuf:"bytes,12,opt,name=entitlement_id,json=entitlementId,proto3" json:"entitlement_id,omitempty"`
 	// Where: the location.
-	LocationId    string `protobuf:"bytes,13,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	LocationId string `protobuf:"bytes,13,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	// The room; empty when none is needed.
+	RoomId string `protobuf:"bytes,14,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Equipment reserved with it.
+	EquipmentIds  []string `protobuf:"bytes,15,rep,name=equipment_ids,json=equipmentIds,proto3" json:"equipment_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,6 +246,20 @@ func (x *AppointmentFact) GetLocationId() string {
 	return ""
 }
 
+func (x *AppointmentFact) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *AppointmentFact) GetEquipmentIds() []string {
+	if x != nil {
+		return x.EquipmentIds
+	}
+	return nil
+}
+
 // HoldPlaced: time was set aside for somebody who has not booked yet.
 type HoldPlaced struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -250,7 +268,13 @@ type HoldPlaced struct {
 	// The hold.
 	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
 	// When it may be released by whoever needs the time.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The practitioner, room and equipment set aside.
+	ResourceIds []string `protobuf:"bytes,4,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
+	// Start of the time set aside, buffers included.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// End of the time set aside, buffers included.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +330,27 @@ func (x *HoldPlaced) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *HoldPlaced) GetResourceIds() []string {
+	if x != nil {
+		return x.ResourceIds
+	}
+	return nil
+}
+
+func (x *HoldPlaced) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *HoldPlaced) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // HoldReleased: held time is free again or was taken over by a booking.
 type HoldReleased struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -315,6 +360,12 @@ type HoldReleased struct {
 	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
 	// The appointment that took it over; empty when it was given back.
 	AppointmentId string `protobuf:"bytes,3,opt,name=appointment_id,json=appointmentId,proto3" json:"appointment_id,omitempty"`
+	// The practitioner, room and equipment that were set aside.
+	ResourceIds []string `protobuf:"bytes,4,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
+	// Start of the time that was set aside, buffers included.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// End of the time that was set aside, buffers included.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +419,27 @@ func (x *HoldReleased) GetAppointmentId() string {
 		return x.AppointmentId
 	}
 	return ""
+}
+
+func (x *HoldReleased) GetResourceIds() []string {
+	if x != nil {
+		return x.ResourceIds
+	}
+	return nil
+}
+
+func (x *HoldReleased) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *HoldReleased) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
 }
 
 // AppointmentBooked: an appointment exists and its time is taken.
@@ -432,8 +504,10 @@ type AppointmentRescheduled struct {
 	Appointment *AppointmentFact `protobuf:"bytes,1,opt,name=appointment,proto3" json:"appointment,omitempty"`
 	// The claim of the old time, now CANCELLED; empty when no plan was needed.
 	ReplacesEntitlementId string `protobuf:"bytes,2,opt,name=replaces_entitlement_id,json=replacesEntitlementId,proto3" json:"replaces_entitlement_id,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The appointment at its old time.
+	Previous      *AppointmentFact `protobuf:"bytes,3,opt,name=previous,proto3" json:"previous,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AppointmentRescheduled) Reset() {
@@ -478,6 +552,13 @@ func (x *AppointmentRescheduled) GetReplacesEntitlementId() string {
 		return x.ReplacesEntitlementId
 	}
 	return ""
+}
+
+func (x *AppointmentRescheduled) GetPrevious() *AppointmentFact {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
 }
 
 // AppointmentCancelled: an appointment will not take place; its time is free.
@@ -590,6 +671,116 @@ func (x *AppointmentCheckedIn) GetAppointment() *AppointmentFact {
 	return nil
 }
 
+// AppointmentStarted: the session has begun.
+type AppointmentStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointment.
+	Appointment   *AppointmentFact `protobuf:"bytes,1,opt,name=appointment,proto3" json:"appointment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppointmentStarted) Reset() {
+	*x = AppointmentStarted{}
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppointmentStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppointmentStarted) ProtoMessage() {}
+
+func (x *AppointmentStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppointmentStarted.ProtoReflect.Descriptor instead.
+func (*AppointmentStarted) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AppointmentStarted) GetAppointment() *AppointmentFact {
+	if x != nil {
+		return x.Appointment
+	}
+	return nil
+}
+
+// AppointmentFlagged: what a person should look at has changed for an appointment.
+type AppointmentFlagged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointment.
+	Appointment *AppointmentFact `protobuf:"bytes,1,opt,name=appointment,proto3" json:"appointment,omitempty"`
+	// Every flag it has now, as codes.
+	Flags []string `protobuf:"bytes,2,rep,name=flags,proto3" json:"flags,omitempty"`
+	// Earliest civil date allowed now, when an issue moved it; may be empty.
+	NextEligibleDate string `protobuf:"bytes,3,opt,name=next_eligible_date,json=nextEligibleDate,proto3" json:"next_eligible_date,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AppointmentFlagged) Reset() {
+	*x = AppointmentFlagged{}
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppointmentFlagged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppointmentFlagged) ProtoMessage() {}
+
+func (x *AppointmentFlagged) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppointmentFlagged.ProtoReflect.Descriptor instead.
+func (*AppointmentFlagged) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AppointmentFlagged) GetAppointment() *AppointmentFact {
+	if x != nil {
+		return x.Appointment
+	}
+	return nil
+}
+
+func (x *AppointmentFlagged) GetFlags() []string {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
+func (x *AppointmentFlagged) GetNextEligibleDate() string {
+	if x != nil {
+		return x.NextEligibleDate
+	}
+	return ""
+}
+
 // AppointmentCompleted: the session was delivered.
 type AppointmentCompleted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -601,7 +792,7 @@ type AppointmentCompleted struct {
 
 func (x *AppointmentCompleted) Reset() {
 	*x = AppointmentCompleted{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +804,7 @@ func (x *AppointmentCompleted) String() string {
 func (*AppointmentCompleted) ProtoMessage() {}
 
 func (x *AppointmentCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +817,7 @@ func (x *AppointmentCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentCompleted.ProtoReflect.Descriptor instead.
 func (*AppointmentCompleted) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{7}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AppointmentCompleted) GetAppointment() *AppointmentFact {
@@ -647,7 +838,7 @@ type AppointmentNoShow struct {
 
 func (x *AppointmentNoShow) Reset() {
 	*x = AppointmentNoShow{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +850,7 @@ func (x *AppointmentNoShow) String() string {
 func (*AppointmentNoShow) ProtoMessage() {}
 
 func (x *AppointmentNoShow) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +863,7 @@ func (x *AppointmentNoShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentNoShow.ProtoReflect.Descriptor instead.
 func (*AppointmentNoShow) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{8}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AppointmentNoShow) GetAppointment() *AppointmentFact {
@@ -697,7 +888,7 @@ type EntitlementVoided struct {
 
 func (x *EntitlementVoided) Reset() {
 	*x = EntitlementVoided{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +900,7 @@ func (x *EntitlementVoided) String() string {
 func (*EntitlementVoided) ProtoMessage() {}
 
 func (x *EntitlementVoided) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +913,7 @@ func (x *EntitlementVoided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntitlementVoided.ProtoReflect.Descriptor instead.
 func (*EntitlementVoided) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{9}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EntitlementVoided) GetClinicId() string {
@@ -746,11 +937,67 @@ func (x *EntitlementVoided) GetEntitlementIds() []string {
 	return nil
 }
 
+// ScheduleChanged: types, shifts, exceptions, people or places that openings come from have
+// changed.
+type ScheduleChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// Version of the clinic's catalogue after it.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleChanged) Reset() {
+	*x = ScheduleChanged{}
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleChanged) ProtoMessage() {}
+
+func (x *ScheduleChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleChanged.ProtoReflect.Descriptor instead.
+func (*ScheduleChanged) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ScheduleChanged) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *ScheduleChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_upright_booking_v1_appointment_events_proto protoreflect.FileDescriptor
 
 const file_upright_booking_v1_appointment_events_proto_rawDesc = "" +
 	"\n" +
-	"+upright/booking/v1/appointment_events.proto\x12\x12upright.booking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/type/v1/clinical.proto\"\x99\x04\n" +
+	"+upright/booking/v1/appointment_events.proto\x12\x12upright.booking.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/type/v1/clinical.proto\"\xd7\x04\n" +
 	"\x0fAppointmentFact\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12%\n" +
 	"\x0eappointment_id\x18\x02 \x01(\tR\rappointmentId\x12\x1d\n" +
@@ -771,30 +1018,47 @@ const file_upright_booking_v1_appointment_events_proto_rawDesc = "" +
 	"\tcourse_id\x18\v \x01(\tR\bcourseId\x12%\n" +
 	"\x0eentitlement_id\x18\f \x01(\tR\rentitlementId\x12\x1f\n" +
 	"\vlocation_id\x18\r \x01(\tR\n" +
-	"locationId\"\x7f\n" +
+	"locationId\x12\x17\n" +
+	"\aroom_id\x18\x0e \x01(\tR\x06roomId\x12#\n" +
+	"\requipment_ids\x18\x0f \x03(\tR\fequipmentIds\"\x94\x02\n" +
 	"\n" +
 	"HoldPlaced\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x17\n" +
 	"\ahold_id\x18\x02 \x01(\tR\x06holdId\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"k\n" +
+	"expireTime\x12!\n" +
+	"\fresource_ids\x18\x04 \x03(\tR\vresourceIds\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x80\x02\n" +
 	"\fHoldReleased\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x17\n" +
 	"\ahold_id\x18\x02 \x01(\tR\x06holdId\x12%\n" +
-	"\x0eappointment_id\x18\x03 \x01(\tR\rappointmentId\"\x92\x01\n" +
+	"\x0eappointment_id\x18\x03 \x01(\tR\rappointmentId\x12!\n" +
+	"\fresource_ids\x18\x04 \x03(\tR\vresourceIds\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x92\x01\n" +
 	"\x11AppointmentBooked\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\x126\n" +
-	"\x17replaces_entitlement_id\x18\x02 \x01(\tR\x15replacesEntitlementId\"\x97\x01\n" +
+	"\x17replaces_entitlement_id\x18\x02 \x01(\tR\x15replacesEntitlementId\"\xd8\x01\n" +
 	"\x16AppointmentRescheduled\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\x126\n" +
-	"\x17replaces_entitlement_id\x18\x02 \x01(\tR\x15replacesEntitlementId\"\x92\x01\n" +
+	"\x17replaces_entitlement_id\x18\x02 \x01(\tR\x15replacesEntitlementId\x12?\n" +
+	"\bprevious\x18\x03 \x01(\v2#.upright.booking.v1.AppointmentFactR\bprevious\"\x92\x01\n" +
 	"\x14AppointmentCancelled\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\x12\x1f\n" +
 	"\vreason_code\x18\x02 \x01(\tR\n" +
 	"reasonCode\x12\x12\n" +
 	"\x04late\x18\x03 \x01(\bR\x04late\"]\n" +
 	"\x14AppointmentCheckedIn\x12E\n" +
-	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"]\n" +
+	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"[\n" +
+	"\x12AppointmentStarted\x12E\n" +
+	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"\x9f\x01\n" +
+	"\x12AppointmentFlagged\x12E\n" +
+	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\x12\x14\n" +
+	"\x05flags\x18\x02 \x03(\tR\x05flags\x12,\n" +
+	"\x12next_eligible_date\x18\x03 \x01(\tR\x10nextEligibleDate\"]\n" +
 	"\x14AppointmentCompleted\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"Z\n" +
 	"\x11AppointmentNoShow\x12E\n" +
@@ -803,7 +1067,10 @@ const file_upright_booking_v1_appointment_events_proto_rawDesc = "" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
 	"\n" +
 	"patient_id\x18\x02 \x01(\tR\tpatientId\x12'\n" +
-	"\x0fentitlement_ids\x18\x03 \x03(\tR\x0eentitlementIds*\x8b\x01\n" +
+	"\x0fentitlement_ids\x18\x03 \x03(\tR\x0eentitlementIds\"H\n" +
+	"\x0fScheduleChanged\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion*\x8b\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eOUTCOME_BOOKED\x10\x01\x12\x10\n" +
@@ -826,7 +1093,7 @@ func file_upright_booking_v1_appointment_events_proto_rawDescGZIP() []byte {
 }
 
 var file_upright_booking_v1_appointment_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_upright_booking_v1_appointment_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_upright_booking_v1_appointment_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_upright_booking_v1_appointment_events_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: upright.booking.v1.Outcome
 	(*AppointmentFact)(nil),        // 1: upright.booking.v1.AppointmentFact
@@ -836,28 +1103,38 @@ var file_upright_booking_v1_appointment_events_proto_goTypes = []any{
 	(*AppointmentRescheduled)(nil), // 5: upright.booking.v1.AppointmentRescheduled
 	(*AppointmentCancelled)(nil),   // 6: upright.booking.v1.AppointmentCancelled
 	(*AppointmentCheckedIn)(nil),   // 7: upright.booking.v1.AppointmentCheckedIn
-	(*AppointmentCompleted)(nil),   // 8: upright.booking.v1.AppointmentCompleted
-	(*AppointmentNoShow)(nil),      // 9: upright.booking.v1.AppointmentNoShow
-	(*EntitlementVoided)(nil),      // 10: upright.booking.v1.EntitlementVoided
-	(v1.Discipline)(0),             // 11: upright.type.v1.Discipline
-	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
+	(*AppointmentStarted)(nil),     // 8: upright.booking.v1.AppointmentStarted
+	(*AppointmentFlagged)(nil),     // 9: upright.booking.v1.AppointmentFlagged
+	(*AppointmentCompleted)(nil),   // 10: upright.booking.v1.AppointmentCompleted
+	(*AppointmentNoShow)(nil),      // 11: upright.booking.v1.AppointmentNoShow
+	(*EntitlementVoided)(nil),      // 12: upright.booking.v1.EntitlementVoided
+	(*ScheduleChanged)(nil),        // 13: upright.booking.v1.ScheduleChanged
+	(v1.Discipline)(0),             // 14: upright.type.v1.Discipline
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
 }
 var file_upright_booking_v1_appointment_events_proto_depIdxs = []int32{
-	11, // 0: upright.booking.v1.AppointmentFact.discipline:type_name -> upright.type.v1.Discipline
-	12, // 1: upright.booking.v1.AppointmentFact.start_time:type_name -> google.protobuf.Timestamp
-	12, // 2: upright.booking.v1.AppointmentFact.end_time:type_name -> google.protobuf.Timestamp
-	12, // 3: upright.booking.v1.HoldPlaced.expire_time:type_name -> google.protobuf.Timestamp
-	1,  // 4: upright.booking.v1.AppointmentBooked.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 5: upright.booking.v1.AppointmentRescheduled.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 6: upright.booking.v1.AppointmentCancelled.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 7: upright.booking.v1.AppointmentCheckedIn.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 8: upright.booking.v1.AppointmentCompleted.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 9: upright.booking.v1.AppointmentNoShow.appointment:type_name -> upright.booking.v1.AppointmentFact
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 0: upright.booking.v1.AppointmentFact.discipline:type_name -> upright.type.v1.Discipline
+	15, // 1: upright.booking.v1.AppointmentFact.start_time:type_name -> google.protobuf.Timestamp
+	15, // 2: upright.booking.v1.AppointmentFact.end_time:type_name -> google.protobuf.Timestamp
+	15, // 3: upright.booking.v1.HoldPlaced.expire_time:type_name -> google.protobuf.Timestamp
+	15, // 4: upright.booking.v1.HoldPlaced.start_time:type_name -> google.protobuf.Timestamp
+	15, // 5: upright.booking.v1.HoldPlaced.end_time:type_name -> google.protobuf.Timestamp
+	15, // 6: upright.booking.v1.HoldReleased.start_time:type_name -> google.protobuf.Timestamp
+	15, // 7: upright.booking.v1.HoldReleased.end_time:type_name -> google.protobuf.Timestamp
+	1,  // 8: upright.booking.v1.AppointmentBooked.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 9: upright.booking.v1.AppointmentRescheduled.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 10: upright.booking.v1.AppointmentRescheduled.previous:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 11: upright.booking.v1.AppointmentCancelled.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 12: upright.booking.v1.AppointmentCheckedIn.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 13: upright.booking.v1.AppointmentStarted.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 14: upright.booking.v1.AppointmentFlagged.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 15: upright.booking.v1.AppointmentCompleted.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 16: upright.booking.v1.AppointmentNoShow.appointment:type_name -> upright.booking.v1.AppointmentFact
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_appointment_events_proto_init() }
@@ -871,7 +1148,7 @@ func file_upright_booking_v1_appointment_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_appointment_events_proto_rawDesc), len(file_upright_booking_v1_appointment_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

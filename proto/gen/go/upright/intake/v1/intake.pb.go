@@ -61,7 +61,9 @@ type Intake struct {
 	// When the result stops being valid.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// Version.
-	Etag          string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Language that the form is filled in (BCP 47).
+	LanguageCode  string `protobuf:"bytes,19,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +220,13 @@ func (x *Intake) GetExpireTime() *timestamppb.Timestamp {
 func (x *Intake) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Intake) GetLanguageCode() string {
+	if x != nil {
+		return x.LanguageCode
 	}
 	return ""
 }
@@ -381,7 +390,7 @@ var File_upright_intake_v1_intake_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\n" +
-	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/intake/v1/triage.proto\"\xd4\x06\n" +
+	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/intake/v1/triage.proto\"\xf9\x06\n" +
 	"\x06Intake\x12\x1b\n" +
 	"\tintake_id\x18\x01 \x01(\tR\bintakeId\x12\x1d\n" +
 	"\n" +
@@ -407,7 +416,8 @@ const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"submitTime\x12;\n" +
 	"\vexpire_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04etag\x18\x12 \x01(\tR\x04etag\x1aR\n" +
+	"\x04etag\x18\x12 \x01(\tR\x04etag\x12#\n" +
+	"\rlanguage_code\x18\x13 \x01(\tR\flanguageCode\x1aR\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"`\n" +

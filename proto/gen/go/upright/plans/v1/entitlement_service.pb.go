@@ -102,8 +102,10 @@ type SessionClaim struct {
 	LocalDate string `protobuf:"bytes,4,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
 	// The claim that this one takes the place of when an appointment is moved; may be empty.
 	ReplacesEntitlementId string `protobuf:"bytes,5,opt,name=replaces_entitlement_id,json=replacesEntitlementId,proto3" json:"replaces_entitlement_id,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Length in minutes; 0 when it is not known, and is then not checked.
+	DurationMinutes int32 `protobuf:"varint,6,opt,name=duration_minutes,json=durationMinutes,proto3" json:"duration_minutes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SessionClaim) Reset() {
@@ -169,6 +171,13 @@ func (x *SessionClaim) GetReplacesEntitlementId() string {
 		return x.ReplacesEntitlementId
 	}
 	return ""
+}
+
+func (x *SessionClaim) GetDurationMinutes() int32 {
+	if x != nil {
+		return x.DurationMinutes
+	}
+	return 0
 }
 
 // ClaimSessionsRequest asks for sessions of one course of one plan.
@@ -498,9 +507,15 @@ type Entitlement struct {
 	// State now.
 	State Entitlement_State `protobuf:"varint,6,opt,name=state,proto3,enum=upright.plans.v1.Entitlement_State" json:"state,omitempty"`
 	// Civil date at the treating site.
-	LocalDate     string `protobuf:"bytes,7,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LocalDate string `protobuf:"bytes,7,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// When the session starts.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Kind of care.
+	Discipline v1.Discipline `protobuf:"varint,9,opt,name=discipline,proto3,enum=upright.type.v1.Discipline" json:"discipline,omitempty"`
+	// The claim that it takes the place of; may be empty.
+	ReplacesEntitlementId string `protobuf:"bytes,10,opt,name=replaces_entitlement_id,json=replacesEntitlementId,proto3" json:"replaces_entitlement_id,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Entitlement) Reset() {
@@ -578,6 +593,27 @@ func (x *Entitlement) GetState() Entitlement_State {
 func (x *Entitlement) GetLocalDate() string {
 	if x != nil {
 		return x.LocalDate
+	}
+	return ""
+}
+
+func (x *Entitlement) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Entitlement) GetDiscipline() v1.Discipline {
+	if x != nil {
+		return x.Discipline
+	}
+	return v1.Discipline(0)
+}
+
+func (x *Entitlement) GetReplacesEntitlementId() string {
+	if x != nil {
+		return x.ReplacesEntitlementId
 	}
 	return ""
 }
@@ -687,7 +723,7 @@ var File_upright_plans_v1_entitlement_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\n" +
-	"*upright/plans/v1/entitlement_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\x1a\x1eupright/type/v1/clinical.proto\"\xba\x02\n" +
+	"*upright/plans/v1/entitlement_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\x1a\x1eupright/type/v1/clinical.proto\"\xf1\x02\n" +
 	"\fSessionClaim\x120\n" +
 	"\x0eentitlement_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x05\x18@R\rentitlementId\x120\n" +
 	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x05\x18@R\rappointmentId\x12A\n" +
@@ -695,12 +731,14 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12B\n" +
 	"\n" +
 	"local_date\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\tlocalDate\x12?\n" +
-	"\x17replaces_entitlement_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x15replacesEntitlementId\"\xe3\x02\n" +
-	"\x14ClaimSessionsRequest\x12$\n" +
-	"\tclinic_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bclinicId\x12&\n" +
+	"\x17replaces_entitlement_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x15replacesEntitlementId\x125\n" +
+	"\x10duration_minutes\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe0\x03(\x00R\x0fdurationMinutes\"\xe9\x02\n" +
+	"\x14ClaimSessionsRequest\x12&\n" +
+	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12(\n" +
 	"\n" +
-	"patient_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tpatientId\x12 \n" +
-	"\aplan_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06planId\x12$\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12\"\n" +
+	"\aplan_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12$\n" +
 	"\tcourse_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcourseId\x12;\n" +
 	"\n" +
 	"discipline\x18\x05 \x01(\x0e2\x1b.upright.type.v1.DisciplineR\n" +
@@ -718,7 +756,7 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12,\n" +
-	"\x12next_eligible_date\x18\x04 \x01(\tR\x10nextEligibleDate\"\x86\x03\n" +
+	"\x12next_eligible_date\x18\x04 \x01(\tR\x10nextEligibleDate\"\xb6\x04\n" +
 	"\vEntitlement\x12%\n" +
 	"\x0eentitlement_id\x18\x01 \x01(\tR\rentitlementId\x12%\n" +
 	"\x0eappointment_id\x18\x02 \x01(\tR\rappointmentId\x12\x1d\n" +
@@ -728,7 +766,14 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\tcourse_id\x18\x05 \x01(\tR\bcourseId\x129\n" +
 	"\x05state\x18\x06 \x01(\x0e2#.upright.plans.v1.Entitlement.StateR\x05state\x12\x1d\n" +
 	"\n" +
-	"local_date\x18\a \x01(\tR\tlocalDate\"z\n" +
+	"local_date\x18\a \x01(\tR\tlocalDate\x129\n" +
+	"\n" +
+	"start_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12;\n" +
+	"\n" +
+	"discipline\x18\t \x01(\x0e2\x1b.upright.type.v1.DisciplineR\n" +
+	"discipline\x126\n" +
+	"\x17replaces_entitlement_id\x18\n" +
+	" \x01(\tR\x15replacesEntitlementId\"z\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -737,11 +782,11 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\x0eSTATE_RELEASED\x10\x03\x12\x0e\n" +
 	"\n" +
 	"STATE_USED\x10\x04\x12\x11\n" +
-	"\rSTATE_NO_SHOW\x10\x05\"g\n" +
-	"\x17ListEntitlementsRequest\x12$\n" +
-	"\tclinic_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bclinicId\x12&\n" +
+	"\rSTATE_NO_SHOW\x10\x05\"k\n" +
+	"\x17ListEntitlementsRequest\x12&\n" +
+	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12(\n" +
 	"\n" +
-	"patient_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tpatientId\"]\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\"]\n" +
 	"\x18ListEntitlementsResponse\x12A\n" +
 	"\fentitlements\x18\x01 \x03(\v2\x1d.upright.plans.v1.EntitlementR\fentitlements2\xf0\x02\n" +
 	"\x12EntitlementService\x12o\n" +
@@ -786,18 +831,20 @@ var file_upright_plans_v1_entitlement_service_proto_depIdxs = []int32{
 	2,  // 4: upright.plans.v1.CheckSessionsRequest.claim:type_name -> upright.plans.v1.ClaimSessionsRequest
 	6,  // 5: upright.plans.v1.CheckSessionsResponse.verdicts:type_name -> upright.plans.v1.SessionVerdict
 	0,  // 6: upright.plans.v1.Entitlement.state:type_name -> upright.plans.v1.Entitlement.State
-	7,  // 7: upright.plans.v1.ListEntitlementsResponse.entitlements:type_name -> upright.plans.v1.Entitlement
-	2,  // 8: upright.plans.v1.EntitlementService.ClaimSessions:input_type -> upright.plans.v1.ClaimSessionsRequest
-	4,  // 9: upright.plans.v1.EntitlementService.CheckSessions:input_type -> upright.plans.v1.CheckSessionsRequest
-	8,  // 10: upright.plans.v1.EntitlementService.ListEntitlements:input_type -> upright.plans.v1.ListEntitlementsRequest
-	3,  // 11: upright.plans.v1.EntitlementService.ClaimSessions:output_type -> upright.plans.v1.ClaimSessionsResponse
-	5,  // 12: upright.plans.v1.EntitlementService.CheckSessions:output_type -> upright.plans.v1.CheckSessionsResponse
-	9,  // 13: upright.plans.v1.EntitlementService.ListEntitlements:output_type -> upright.plans.v1.ListEntitlementsResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 7: upright.plans.v1.Entitlement.start_time:type_name -> google.protobuf.Timestamp
+	11, // 8: upright.plans.v1.Entitlement.discipline:type_name -> upright.type.v1.Discipline
+	7,  // 9: upright.plans.v1.ListEntitlementsResponse.entitlements:type_name -> upright.plans.v1.Entitlement
+	2,  // 10: upright.plans.v1.EntitlementService.ClaimSessions:input_type -> upright.plans.v1.ClaimSessionsRequest
+	4,  // 11: upright.plans.v1.EntitlementService.CheckSessions:input_type -> upright.plans.v1.CheckSessionsRequest
+	8,  // 12: upright.plans.v1.EntitlementService.ListEntitlements:input_type -> upright.plans.v1.ListEntitlementsRequest
+	3,  // 13: upright.plans.v1.EntitlementService.ClaimSessions:output_type -> upright.plans.v1.ClaimSessionsResponse
+	5,  // 14: upright.plans.v1.EntitlementService.CheckSessions:output_type -> upright.plans.v1.CheckSessionsResponse
+	9,  // 15: upright.plans.v1.EntitlementService.ListEntitlements:output_type -> upright.plans.v1.ListEntitlementsResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_entitlement_service_proto_init() }

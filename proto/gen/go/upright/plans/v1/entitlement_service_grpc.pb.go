@@ -35,10 +35,14 @@ type EntitlementServiceClient interface {
 	//
 	// The same entitlement ids again return the same answer. Refusals are
 	// FAILED_PRECONDITION with one of the reasons PLAN_NOT_ACTIVE, PLAN_EXPIRED, PLAN_LIMIT,
-	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, CONTRAINDICATED, RELEASE_NEEDED,
-	// INJECTION_LIMIT, WRONG_DISCIPLINE, PLAN_REQUIRED; metadata name the rule, the records and
-	// next_eligible_date where a later date would be allowed. UNAVAILABLE / CATCHING_UP is
-	// returned after a start until plans has read booking's log to its end.
+	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, SESSION_LENGTH, CONTRAINDICATED, RELEASE_NEEDED,
+	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, PLAN_REQUIRED; metadata name the
+	// rule, the records ("blocking") and next_eligible_date where a later date would be
+	// allowed. A claim whose outcome was recorded before it arrived returns the claim in the
+	// state that follows from the outcome, for VOID as RELEASED. ABORTED /
+	// ENTITLEMENT_REUSED: the id was used for another session or another claim replaces the
+	// same one. UNAVAILABLE / CATCHING_UP is returned after a start until plans has read
+	// booking's log to its end.
 	ClaimSessions(ctx context.Context, in *ClaimSessionsRequest, opts ...grpc.CallOption) (*ClaimSessionsResponse, error)
 	// CheckSessions answers what ClaimSessions would, and changes nothing.
 	CheckSessions(ctx context.Context, in *CheckSessionsRequest, opts ...grpc.CallOption) (*CheckSessionsResponse, error)
@@ -95,10 +99,14 @@ type EntitlementServiceServer interface {
 	//
 	// The same entitlement ids again return the same answer. Refusals are
 	// FAILED_PRECONDITION with one of the reasons PLAN_NOT_ACTIVE, PLAN_EXPIRED, PLAN_LIMIT,
-	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, CONTRAINDICATED, RELEASE_NEEDED,
-	// INJECTION_LIMIT, WRONG_DISCIPLINE, PLAN_REQUIRED; metadata name the rule, the records and
-	// next_eligible_date where a later date would be allowed. UNAVAILABLE / CATCHING_UP is
-	// returned after a start until plans has read booking's log to its end.
+	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, SESSION_LENGTH, CONTRAINDICATED, RELEASE_NEEDED,
+	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, PLAN_REQUIRED; metadata name the
+	// rule, the records ("blocking") and next_eligible_date where a later date would be
+	// allowed. A claim whose outcome was recorded before it arrived returns the claim in the
+	// state that follows from the outcome, for VOID as RELEASED. ABORTED /
+	// ENTITLEMENT_REUSED: the id was used for another session or another claim replaces the
+	// same one. UNAVAILABLE / CATCHING_UP is returned after a start until plans has read
+	// booking's log to its end.
 	ClaimSessions(context.Context, *ClaimSessionsRequest) (*ClaimSessionsResponse, error)
 	// CheckSessions answers what ClaimSessions would, and changes nothing.
 	CheckSessions(context.Context, *CheckSessionsRequest) (*CheckSessionsResponse, error)

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/upright-clinic/upright/services/booking/internal/schedule"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// State is where an appointment stands.
+type State string
+
+// The states. The first three are live: they hold their time.
+const (
+	Booked     State = "BOOKED"
+	CheckedIn  State = "CHECKED_IN"
+	InProgress State = "IN_PROGRESS"
+	Completed  State = "COMPLETED"
+	Cancelled  State = "CANCELLED"
+	NoShow     State = "NO_SHOW"
+)
+
+// Live reports whether an appointment in the state will still take place.
+func (s State) Live() bool { return s == Booked || s == CheckedIn || s == InProgress }
+
+// Appointment is a row of appointments. Its JSON form is kept in attempts.
+type Appointment struct {
+	ClinicID, ID    string
+	Version         int64
+	State           State
+	TypeID          string
+	Kind            schedule.Kind
+	Discipline      schedule.Discipline
+	Mode            schedule.Mode
+	PatientID       string // as it was booked; claims are the surviving record's
+	PractitionerID  string
+	LocationID      string
+	RoomID          string
+	EquipmentIDs    []string
+	Visit           schedule.Span
+	Claims          schedule.Span // covers every claim, buffers included
+	LocalDate       civil.Date
+	TimeZone        string
+	PlanID          string
+	CourseID        string
+	EntitlementID   string
+	Attempt         int64
+	GateVersion     int64
+	Flags           []string
+	NeedsReview     bool
+	NextEligible    civil.Date
+	OverrideReason  string
+	OverrideBy      string
+	CancelReason    string
+	LateCancel      bool
+	CancelledAt     time.Time
+	CheckedInAt     time.Time
+	MeetingToken    string
+	CreatedAt       time.Time
+	ClaimedResource string // the patient as a resource: the surviving record's id
+}
+
+const appointmentColumns = `clinic_id, appointment_id, version, state, appointment_type_id, kind, discipline, mode, patient_id,
+	practitioner_id, location_id, room_id, equipment_ids, starts_at, ends_at, claims_start_at, claims_end_at, local_date, time_zone,
+	plan_id, course_id, entitlement_id, attempt, gate_version, flags, needs_review, next_eligible_date, override_reason, override_by,
+	cancel_reason_code, late_cancel, cancelled_at, checked_in_at, meeting_token, created_at, claimed_patient_id`
+
+// optional stores an absent instant as 0, which no appointment has.
+func optional(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return sqldb.Micros(t)
+}
+
+func fromOptional(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return sqldb.Time(micros)
+}
+
+// InsertAppointment adds the row.
+func InsertAppointment(tx *sqldb.Tx, a *Appointment) error {
+	_, err := tx.Exec(`insert into appointments (`+appointmentColumns+`)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+			$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)`,
+		a.ClinicID, a.ID, a.Version, string(a.State), a.TypeID, string(a.Kind), string(a.Discipline), string(a.Mode), a.PatientID,
+		a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs), micros(a.Visit.From), micros(a.Visit.To),
+		micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone, a.PlanID, a.CourseID, a.EntitlementID,
+		a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.MeetingToken, sqldb.Micros(a.CreatedAt), a.ClaimedResource)
+	if err != nil {
+		return fmt.Errorf("store: insert an appointment: %w", err)
+	}
+	return nil
+}
+
+// UpdateAppointment writes everything that can change, if the row still has the version
+// before, and says whether it had.
+func UpdateAppointment(tx *sqldb.Tx, a *Appointment, before int64) (bool, error) {
+	n, err := tx.Exec(`update appointments set version = $4, state = $5, practitioner_id = $6, location_id = $7, room_id = $8,
+		equipment_ids = $9, starts_at = $10, ends_at = $11, claims_start_at = $12, claims_end_at = $13, local_date = $14, time_zone = $15,
+		entitlement_id = $16, attempt = $17, gate_version = $18, flags = $19, needs_review = $20, next_eligible_date = $21,
+		override_reason = $22, override_by = $23, cancel_reason_code = $24, late_cancel = $25, cancelled_at = $26, checked_in_at = $27,
+		course_id = $28, claimed_patient_id = $29
+		where clinic_id = $1 and appointment_id = $2 and version = $3`,
+		a.ClinicID, a.ID, before, a.Version, string(a.State), a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs),
+		micros(a.Visit.From), micros(a.Visit.To), micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone,
+		a.EntitlementID, a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.CourseID, a.ClaimedResource)
+	if err != nil {
+		return false, fmt.Errorf("store: update an appointment: %w", err)
+	}
+	return n == 1, nil
+}
+
+type scanner interface{ Scan(into ...any) error }
+
+func scanAppointment(row scanner) (*Appointment, error) {
+	a := &Appointment{}
+	var state, kind, discipline, mode, equipment, flags, date, next string
+	var starts, ends, claimsStart, claimsEnd, cancelled, checkedIn, created int64
+	err := row.Scan(&a.ClinicID, &a.ID, &a.Version, &state, &a.TypeID, &kind, &discipline, &mode, &a.PatientID,
+		&a.PractitionerID, &a.LocationID, &a.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &date, &a.TimeZone,
+		&a.PlanID, &a.CourseID, &a.EntitlementID, &a.Attempt, &a.GateVersion, &flags, &a.NeedsReview, &next, &a.OverrideReason,
+		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingToken, &created, &a.ClaimedResource)
+	if err != nil {
+		return nil, err
+	}
+	a.State, a.Kind, a.Discipline, a.Mode = State(state), schedule.Kind(kind), schedule.Discipline(discipline), schedule.Mode(mode)
+	a.EquipmentIDs, a.Flags = split(equipment), split(flags)
+	a.Visit, a.Claims = span(starts, ends), span(claimsStart, claimsEnd)
+	a.CancelledAt, a.CheckedInAt, a.CreatedAt = fromOptional(cancelled), fromOptional(checkedIn), sqldb.Time(created)
+	if err := a.LocalDate.UnmarshalText([]byte(date)); err != nil {
+		return nil, err
+	}
+	return a, a.NextEligible.UnmarshalText([]byte(next))
+}
+
+// GetAppointment returns the row, nil when there is none.
+func GetAppointment(tx *sqldb.Tx, clinicID, id string) (*Appointment, error) {
+	return getAppointment(tx, `select `+appointmentColumns+` from appointments where clinic_id = $1 and appointment_id = $2`, clinicID, id)
+}
+
+// LockAppointment is GetAppointment with the row locked until the transaction ends.
+func LockAppointment(tx *sqldb.Tx, clinicID, id string) (*Appointment, error) {
+	return getAppointment(tx, `select `+appointmentColumns+` from appointments where clinic_id = $1 and appointment_id = $2`+tx.ForUpdate(), clinicID, id)
+}
+
+func getAppointment(tx *sqldb.Tx, query, clinicID, id string) (*Appointment, error) {
+	a, err := scanAppointment(tx.QueryRow(query, clinicID, id))
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read an appointment: %w", err)
+	}
+	return a, nil
+}
+
+func listAppointments(tx *sqldb.Tx, query string, args ...any) (list []*Appointment, err error) {
+	rows, err := tx.Query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list appointments: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		a, err := scanAppointment(rows)
+		if err != nil {
+			return nil, fmt.Errorf("store: read an appointment: %w", err)
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+// DayQuery picks appointments of a run of civil dates.
+type DayQuery struct {
+	ClinicID                   string
+	From, To                   civil.Date // both included
+	PractitionerID, LocationID string     // empty for all
+	After                      Cursor
+	Limit                      int
+}
+
+// Cursor is where a page of appointments ended.
+type Cursor struct {
+	Date  string
+	Start schedule.Slot
+	ID    string
+}
+
+// ListDays returns appointments by date, start and id.
+func ListDays(tx *sqldb.Tx, q DayQuery) ([]*Appointment, error) {
+	return listAppointments(tx, `select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and local_date >= $2 and local_date <= $3
+		  and (local_date > $4 or local_date = $4 and (starts_at > $5 or starts_at = $5 and appointment_id > $6))
+		  and ($7 = '' or practitioner_id = $7) and ($8 = '' or location_id = $8)
+		order by local_date, starts_at, appointment_id limit $9`,
+		q.ClinicID, max(q.From.String(), q.After.Date), q.To.String(), q.After.Date, micros(q.After.Start), q.After.ID,
+		q.PractitionerID, q.LocationID, q.Limit)
+}
+
+// ListPatient returns a patient's appointments from a civil date to another by start; a zero
+// date does not bound.
+func ListPatient(tx *sqldb.Tx, clinicID, patientID string, from, to civil.Date) ([]*Appointment, error) {
+	last := "9999-12-31"
+	if !to.IsZero() {
+		last = to.String()
+	}
+	return listAppointments(tx, `select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and patient_id = $2 and local_date >= $3 and local_date <= $4
+		order by starts_at, appointment_id`, clinicID, patientID, from.String(), last)
+}
+
+// ListFuture locks and returns the live appointments of a patient that end after an instant.
+func ListFuture(tx *sqldb.Tx, clinicID, patientID string, after time.Time) ([]*Appointment, error) {
+	return listAppointments(tx, `select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and patient_id = $2 and ends_at > $3 and state in ('BOOKED', 'CHECKED_IN', 'IN_PROGRESS')
+		order by appointment_id`+tx.ForUpdate(), clinicID, patientID, sqldb.Micros(after))
+}
+
+// ListBooked locks and returns the clinic's live appointments within a run of civil dates.
+func ListBooked(tx *sqldb.Tx, clinicID string, from, to civil.Date) ([]*Appointment, error) {
+	return listAppointments(tx, `select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and local_date >= $2 and local_date <= $3 and state in ('BOOKED', 'CHECKED_IN')
+		order by appointment_id`+tx.ForUpdate(), clinicID, from.String(), to.String())
+}
+
+// HasMassageBefore reports whether the patient, under any of the ids, has a massage session
+// before an instant that took place or will, other than the one excepted.
+func HasMassageBefore(tx *sqldb.Tx, clinicID string, patientIDs []string, before schedule.Slot, except string) (bool, error) {
+	args := []any{clinicID, micros(before), except, string(schedule.Massage)}
+	for _, id := range patientIDs {
+		args = append(args, id)
+	}
+	var n int64
+	err := tx.QueryRow(expand(`select count(*) from appointments
+		where clinic_id = $1 and starts_at < $2 and appointment_id <> $3 and discipline = $4 and kind = 'TREATMENT'
+		  and state not in ('CANCELLED', 'NO_SHOW') and patient_id in (@)`, 5, 1, len(patientIDs)), args...).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("store: look for a massage: %w", err)
+	}
+	return n > 0, nil
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// AttemptKind is what an attempt wants to do.
+type AttemptKind string
+
+// The kinds: book new appointments, move one, book a cancelled one again.
+const (
+	AttemptBook AttemptKind = "BOOK"
+	AttemptMove AttemptKind = "MOVE"
+	AttemptUndo AttemptKind = "UNDO"
+)
+
+// AttemptState is where an attempt stands. Only OPEN can change.
+type AttemptState string
+
+// The states.
+const (
+	AttemptOpen   AttemptState = "OPEN"
+	AttemptBooked AttemptState = "BOOKED"
+	AttemptVoid   AttemptState = "VOID"
+)
+
+// Attempt is a try to book sessions of a plan. It decides all its items together.
+type Attempt struct {
+	ClinicID, ID                string
+	Kind                        AttemptKind
+	State                       AttemptState
+	PatientID, PlanID, CourseID string
+	GateVersion                 int64
+	// Refusal is why it ended VOID, encoded by the caller; empty otherwise.
+	Refusal   string
+	CreatedAt time.Time
+	Items     []AttemptItem
+}
+
+// AttemptItem is one session of an attempt with its ids, fixed before plans is asked.
+type AttemptItem struct {
+	AppointmentID string
+	// Attempt numbers the tries for the appointment from 1; EntitlementID follows from both.
+	Attempt               int64
+	EntitlementID         string
+	ReplacesEntitlementID string
+	// Appointment is the row as it will be when the attempt ends BOOKED.
+	Appointment *Appointment
+}
+
+// InsertAttempt adds the attempt and its items.
+func InsertAttempt(tx *sqldb.Tx, a *Attempt) error {
+	_, err := tx.Exec(`insert into attempts (clinic_id, attempt_id, kind, state, patient_id, plan_id, course_id, gate_version, refusal, created_at, decided_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, 0)`,
+		a.ClinicID, a.ID, string(a.Kind), string(a.State), a.PatientID, a.PlanID, a.CourseID, a.GateVersion, sqldb.Micros(a.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("store: insert an attempt: %w", err)
+	}
+	args := make([]any, 0, 8*len(a.Items))
+	for i, item := range a.Items {
+		planned, err := json.Marshal(item.Appointment)
+		if err != nil {
+			return fmt.Errorf("store: encode an attempt: %w", err)
+		}
+		args = append(args, a.ClinicID, a.ID, i, item.AppointmentID, item.Attempt, item.EntitlementID, item.ReplacesEntitlementID, string(planned))
+	}
+	_, err = tx.Exec(expand(`insert into attempt_items
+		(clinic_id, attempt_id, item, appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment) values @`, 1, 8, len(a.Items)), args...)
+	if err != nil {
+		return fmt.Errorf("store: insert an attempt's items: %w", err)
+	}
+	return nil
+}
+
+// LockAttempt returns the attempt with its row locked until the transaction ends, nil when
+// there is none.
+func LockAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
+	a := &Attempt{ClinicID: clinicID, ID: id}
+	var kind, state string
+	var created int64
+	err := tx.QueryRow(`select kind, state, patient_id, plan_id, course_id, gate_version, refusal, created_at from attempts
+		where clinic_id = $1 and attempt_id = $2`+tx.ForUpdate(), clinicID, id).
+		Scan(&kind, &state, &a.PatientID, &a.PlanID, &a.CourseID, &a.GateVersion, &a.Refusal, &created)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read an attempt: %w", err)
+	}
+	a.Kind, a.State, a.CreatedAt = AttemptKind(kind), AttemptState(state), sqldb.Time(created)
+	a.Items, err = attemptItems(tx, clinicID, id)
+	return a, err
+}
+
+func attemptItems(tx *sqldb.Tx, clinicID, id string) (items []AttemptItem, err error) {
+	rows, err := tx.Query(`select appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment from attempt_items
+		where clinic_id = $1 and attempt_id = $2 order by item`, clinicID, id)
+	if err != nil {
+		return nil, fmt.Errorf("store: read an attempt's items: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var item AttemptItem
+		var planned string
+		if err := rows.Scan(&item.AppointmentID, &item.Attempt, &item.EntitlementID, &item.ReplacesEntitlementID, &planned); err != nil {
+			return nil, fmt.Errorf("store: read an attempt's item: %w", err)
+		}
+		if err := json.Unmarshal([]byte(planned), &item.Appointment); err != nil {
+			return nil, fmt.Errorf("store: decode an attempt's item: %w", err)
+		}
+		items = append(items, item)
+	}
+	return items, rows.Err()
+}
+
+// DecideAttempt ends an open attempt and says whether it was open.
+func DecideAttempt(tx *sqldb.Tx, clinicID, id string, state AttemptState, refusal string) (bool, error) {
+	n, err := tx.Exec(`update attempts set state = $3, refusal = $4, decided_at = $5 where clinic_id = $1 and attempt_id = $2 and state = 'OPEN'`,
+		clinicID, id, string(state), refusal, sqldb.Micros(tx.Now()))
+	if err != nil {
+		return false, fmt.Errorf("store: decide an attempt: %w", err)
+	}
+	return n == 1, nil
+}
+
+// LastAttempt returns the newest attempt for an appointment and its number, empty and 0 when
+// there was none.
+func LastAttempt(tx *sqldb.Tx, clinicID, appointmentID string) (id string, number int64, err error) {
+	err = tx.QueryRow(`select attempt_id, attempt from attempt_items where clinic_id = $1 and appointment_id = $2
+		order by attempt desc limit 1`, clinicID, appointmentID).Scan(&id, &number)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("store: look for an attempt: %w", err)
+	}
+	return id, number, nil
+}
+
+// AttemptOf returns the attempt that an entitlement belongs to, empty when there is none.
+func AttemptOf(tx *sqldb.Tx, clinicID, entitlementID string) (string, error) {
+	var id string
+	err := tx.QueryRow(`select attempt_id from attempt_items where clinic_id = $1 and entitlement_id = $2`, clinicID, entitlementID).Scan(&id)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("store: look for an entitlement's attempt: %w", err)
+	}
+	return id, nil
+}
+
+// AttemptKey names an attempt.
+type AttemptKey struct{ ClinicID, ID string }
+
+// OpenAttempts returns the oldest open attempts made before an instant, whatever the clinic.
+func OpenAttempts(tx *sqldb.Tx, before time.Time, limit int) (keys []AttemptKey, err error) {
+	rows, err := tx.Query(`select clinic_id, attempt_id from attempts where state = 'OPEN' and created_at < $1
+		order by created_at limit $2`, sqldb.Micros(before), limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: list open attempts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k AttemptKey
+		if err := rows.Scan(&k.ClinicID, &k.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
+}

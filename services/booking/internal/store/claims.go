@@ -1,0 +1,163 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/upright-clinic/upright/services/booking/internal/schedule"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// maxClaim is the longest that a claim may be, one day, as the table's check says: what can
+// reach into an interval starts at most that long before it.
+const maxClaim = schedule.Slot(24 * 60 / 5)
+
+// Claim is time of one resource that a hold or an appointment, the holder, has.
+type Claim struct {
+	ResourceID string
+	Span       schedule.Span
+	HolderID   string
+	// Override says that somebody decided to let it overlap.
+	Override bool
+}
+
+// SortClaims puts claims in the order in which they are locked and inserted.
+func SortClaims(claims []Claim) {
+	slices.SortFunc(claims, func(a, b Claim) int {
+		return cmp.Or(cmp.Compare(a.ResourceID, b.ResourceID), cmp.Compare(a.Span.From, b.Span.From))
+	})
+}
+
+// LockResources locks the resources' rows, in order of id, until the transaction ends, so
+// that what is read of their claims afterwards stays true. ids must be sorted. On SQLite a
+// write has the database to itself and nothing is done. A resource without a row is not
+// locked; the constraint still keeps its claims apart.
+func LockResources(tx *sqldb.Tx, clinicID string, ids []string) error {
+	if tx.ForUpdate() == "" || len(ids) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 1+len(ids))
+	args = append(args, clinicID)
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	rows, err := tx.Query(expand(`select resource_id from resources
+		where clinic_id = $1 and resource_id in (@) order by resource_id for update`, 2, 1, len(ids)), args...)
+	if err != nil {
+		return fmt.Errorf("store: lock resources: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() { // reading to the end is what locks them
+	}
+	return rows.Err()
+}
+
+// Overlapping returns the claims of the resources that overlap the span, by resource and
+// start.
+func Overlapping(tx *sqldb.Tx, clinicID string, ids []string, s schedule.Span) ([]Claim, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := make([]any, 0, 4+len(ids))
+	args = append(args, clinicID, micros(s.To), micros(s.From-maxClaim), micros(s.From))
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	return readClaims(tx, expand(`select resource_id, starts_at, ends_at, holder_id, is_override from claims
+		where clinic_id = $1 and starts_at < $2 and starts_at >= $3 and ends_at > $4 and resource_id in (@)
+		order by resource_id, starts_at`, 5, 1, len(ids)), args...)
+}
+
+func readClaims(tx *sqldb.Tx, query string, args ...any) (claims []Claim, err error) {
+	rows, err := tx.Query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: read claims: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c Claim
+		var from, to int64
+		if err := rows.Scan(&c.ResourceID, &from, &to, &c.HolderID, &c.Override); err != nil {
+			return nil, fmt.Errorf("store: read a claim: %w", err)
+		}
+		c.Span = span(from, to)
+		claims = append(claims, c)
+	}
+	return claims, rows.Err()
+}
+
+// InsertClaims takes the time, in the order of SortClaims, in one statement. It fails with
+// an error that sqldb.Overlap recognises when the database refuses an overlap.
+func InsertClaims(tx *sqldb.Tx, clinicID string, claims []Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 6*len(claims))
+	for _, c := range claims {
+		args = append(args, clinicID, c.ResourceID, micros(c.Span.From), micros(c.Span.To), c.HolderID, c.Override)
+	}
+	_, err := tx.Exec(expand(`insert into claims (clinic_id, resource_id, starts_at, ends_at, holder_id, is_override) values @`,
+		1, 6, len(claims)), args...)
+	if err != nil {
+		return fmt.Errorf("store: insert claims: %w", err)
+	}
+	return nil
+}
+
+// DeleteClaims gives back what the holder has of the resources within the span.
+func DeleteClaims(tx *sqldb.Tx, clinicID, holderID string, ids []string, s schedule.Span) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 4+len(ids))
+	args = append(args, clinicID, holderID, micros(s.From), micros(s.To))
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	_, err := tx.Exec(expand(`delete from claims
+		where clinic_id = $1 and holder_id = $2 and starts_at >= $3 and starts_at < $4 and resource_id in (@)`, 5, 1, len(ids)), args...)
+	if err != nil {
+		return fmt.Errorf("store: delete claims: %w", err)
+	}
+	return nil
+}
+
+// OverlapOverride is one overlap that a person decided to allow.
+type OverlapOverride struct {
+	AppointmentID, ResourceID, OverHolderID string
+	Span                                    schedule.Span
+	Reason, AccountID                       string
+}
+
+// InsertOverlapOverride records the decision.
+func InsertOverlapOverride(tx *sqldb.Tx, clinicID string, o OverlapOverride) error {
+	_, err := tx.Exec(`insert into overlap_overrides
+		(clinic_id, appointment_id, resource_id, over_holder_id, starts_at, ends_at, reason, account_id, created_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		clinicID, o.AppointmentID, o.ResourceID, o.OverHolderID, micros(o.Span.From), micros(o.Span.To), o.Reason, o.AccountID, sqldb.Micros(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("store: insert an override: %w", err)
+	}
+	return nil
+}
+
+// OverlapOverrides returns the overlaps that were allowed for an appointment.
+func OverlapOverrides(tx *sqldb.Tx, clinicID, appointmentID string) (list []OverlapOverride, err error) {
+	rows, err := tx.Query(`select resource_id, over_holder_id, starts_at, ends_at, reason, account_id from overlap_overrides
+		where clinic_id = $1 and appointment_id = $2 order by resource_id, over_holder_id, created_at`, clinicID, appointmentID)
+	if err != nil {
+		return nil, fmt.Errorf("store: read overrides: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		o := OverlapOverride{AppointmentID: appointmentID}
+		var from, to int64
+		if err := rows.Scan(&o.ResourceID, &o.OverHolderID, &from, &to, &o.Reason, &o.AccountID); err != nil {
+			return nil, fmt.Errorf("store: read an override: %w", err)
+		}
+		o.Span = span(from, to)
+		list = append(list, o)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,79 @@
+package eventlog
+
+import (
+	"context"
+	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/ident"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// Event is something that happened to an aggregate.
+type Event struct {
+	// AggregateType is the kind of thing, for example "appointment".
+	AggregateType string
+	// AggregateID is its id.
+	AggregateID string
+	// AggregateVersion is its version after the event, from 1. Its own update guards it,
+	// so commit order is version order.
+	AggregateVersion int64
+	// Message says what happened, in ids and codes only.
+	Message proto.Message
+}
+
+// Append writes the event in the transaction of its change, so that neither is without
+// the other, and wakes the relay when that commits. The trace of ctx goes along.
+//
+// It fails with ABORTED/VERSION_MISMATCH when the aggregate has an event of that version
+// already: somebody changed it at the same time. The transaction is then of no use.
+func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
+	if e.AggregateType == "" || e.AggregateID == "" || e.AggregateVersion < 1 {
+		return fault.New(fault.Internal, "INCOMPLETE_EVENT", "An event lacks its aggregate.").
+			With("type", string(proto.MessageName(e.Message)))
+	}
+	payload, err := proto.Marshal(e.Message)
+	if err != nil {
+		return fault.New(fault.Internal, "INCOMPLETE_EVENT", "An event cannot be encoded.").Because(err)
+	}
+	var trace traceparent
+	propagation.TraceContext{}.Inject(ctx, &trace)
+	_, err = tx.Exec(`insert into event_log (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace, at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		ident.New("evt"), e.AggregateType, e.AggregateID, e.AggregateVersion,
+		string(proto.MessageName(e.Message)), payload, string(trace), sqldb.Micros(tx.Now()))
+	if name, ok := sqldb.Unique(err); ok && strings.HasSuffix(name, "aggregate_version_key") {
+		return fault.New(fault.Aborted, "VERSION_MISMATCH", "It was changed by someone else meanwhile. Load it again.").
+			With("aggregate_type", e.AggregateType).Because(err)
+	}
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(ringAppended)
+	return nil
+}
+
+func ringAppended() { appended.ring(nil) }
+
+// traceparent carries W3C trace context as one string, as the log stores it.
+type traceparent string
+
+const traceparentKey = "traceparent"
+
+func (t *traceparent) Get(key string) string {
+	if key == traceparentKey {
+		return string(*t)
+	}
+	return ""
+}
+
+func (t *traceparent) Set(key, value string) {
+	if key == traceparentKey {
+		*t = traceparent(value)
+	}
+}
+
+func (t *traceparent) Keys() []string { return []string{traceparentKey} }

@@ -1,0 +1,301 @@
+package eventlog_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
+	"github.com/upright-clinic/upright/services/platform/eventbus/eventbustest"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+	"github.com/upright-clinic/upright/services/platform/sqldb/sqldbtest"
+)
+
+func TestMigrationsAreTheSameForBoth(t *testing.T) {
+	t.Parallel()
+	sqldbtest.SameMigrations(t, eventlog.Migrations)
+}
+
+func TestAnEventIsNotWithoutItsChange(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		db := openDB(t, d)
+		refused := errors.New("refused")
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			err := eventlog.Append(t.Context(), tx, eventlog.Event{
+				AggregateType: "thing", AggregateID: "a", AggregateVersion: 1, Message: &eventsv1.ListEventsRequest{},
+			})
+			return errors.Join(err, refused)
+		})
+		if !errors.Is(err, refused) || count(t, db, `select count(*) from event_log`) != 0 {
+			t.Errorf("the event stayed without its change (%v)", err)
+		}
+	})
+}
+
+func TestAVersionHappensOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		db := openDB(t, d)
+		happen(t, db, 1, 1, modulo(1))
+		err := appendOne(t.Context(), db, "agg_0", 1, &eventsv1.ListEventsRequest{})
+		if !fault.Is(err, "VERSION_MISMATCH") || !fault.IsKind(err, fault.Aborted) {
+			t.Errorf("Append of a version that is there = %v, want ABORTED/VERSION_MISMATCH", err)
+		}
+		for _, e := range []eventlog.Event{
+			{AggregateID: "a", AggregateVersion: 1, Message: &eventsv1.Event{}},
+			{AggregateType: "thing", AggregateVersion: 1, Message: &eventsv1.Event{}},
+			{AggregateType: "thing", AggregateID: "a", Message: &eventsv1.Event{}},
+		} {
+			err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return eventlog.Append(t.Context(), tx, e) })
+			if !fault.Is(err, "INCOMPLETE_EVENT") {
+				t.Errorf("Append(%+v) = %v, want INCOMPLETE_EVENT", e, err)
+			}
+		}
+	})
+}
+
+// dense waits until every event has a number and checks that they are 1..n.
+func dense(t *testing.T, db *sqldb.DB, n int) {
+	t.Helper()
+	eventually(t, "all numbered", func() bool {
+		return count(t, db, `select count(*) from event_log where pub_seq is not null`) == int64(n)
+	})
+	seqs := sequence(t, db)
+	slices.Sort(seqs)
+	for i, s := range seqs {
+		if s != int64(i)+1 {
+			t.Fatalf("position %d has number %d", i+1, s)
+		}
+	}
+}
+
+func TestNumbersAreDenseAndConfirmed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		const n = 1234 // several rounds
+		db := openDB(t, d)
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			for v := range int64(n) {
+				err := eventlog.Append(t.Context(), tx, eventlog.Event{
+					AggregateType: "thing", AggregateID: "a", AggregateVersion: v + 1, Message: &eventsv1.ListEventsRequest{},
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := newLog(db, eventbustest.Start(t))
+		running(t, log.Run)
+		dense(t, db, n)
+		if !slices.IsSorted(sequence(t, db)) {
+			t.Error("numbers are not in id order")
+		}
+		eventually(t, "all confirmed", func() bool { return count(t, db, `select count(*) from event_log where acked_at is null`) == 0 })
+		head, err := log.Head(t.Context())
+		if err != nil || head.PubSeq != n || head.Epoch == "" || head.EventID == "" {
+			t.Errorf("Head = %+v, %v", head, err)
+		}
+	})
+}
+
+// Two relays at once, and writers all the while: the lock on log_head keeps numbers
+// dense, even where nothing else keeps the relays apart.
+func TestTwoRelaysNumberAsOne(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		bus := eventbustest.Start(t)
+		db, to := openDB(t, d), openDB(t, d)
+		a, b := newLog(db, bus), newLog(db, bus)
+		running(t, func(ctx context.Context) error { return eventlog.RelayWithoutLock(ctx, a) })
+		running(t, func(ctx context.Context) error { return eventlog.RelayWithoutLock(ctx, b) })
+		c := consumerOf(to, serve(t, a), bus)
+		running(t, c.Run)
+		var writers sync.WaitGroup
+		for w := range int64(4) {
+			writers.Go(func() { happen(t, db, 1, 50, func(int64) string { return string(rune('a' + w)) }) })
+		}
+		writers.Wait()
+		dense(t, db, 200)
+		awaitPosition(t, c, 200)
+		if got := count(t, to, `select count(distinct event_id) from effects`); got != 200 || len(applied(t, to)) != 200 {
+			t.Errorf("%d different effects of %d, want 200 of 200", got, len(applied(t, to)))
+		}
+	})
+}
+
+// Reliability test 9: a transaction takes a low id and commits after higher ones were
+// numbered and consumed. Only PostgreSQL has writers that overtake each other.
+func TestASlowTransactionIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	db, to := openDB(t, sqldb.Postgres), openDB(t, sqldb.Postgres)
+	bus := eventbustest.Start(t)
+	log := newLog(db, bus)
+	running(t, log.Run)
+	c := consumerOf(to, serve(t, log), bus)
+	running(t, c.Run)
+
+	appended, commit, slow := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		slow <- db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			err := eventlog.Append(t.Context(), tx, eventlog.Event{
+				AggregateType: "thing", AggregateID: "slow", AggregateVersion: 1, Message: &eventsv1.ListEventsRequest{After: 1000},
+			})
+			close(appended)
+			<-commit
+			return err
+		})
+	}()
+	<-appended
+	happen(t, db, 1, 20, modulo(3))
+	awaitPosition(t, c, 20)
+	close(commit)
+	if err := <-slow; err != nil {
+		t.Fatal(err)
+	}
+	awaitPosition(t, c, 21)
+	if got := sequence(t, db); got[0] != 21 || got[1] != 1 {
+		t.Errorf("numbers in id order = %v, want the slow one's last", got)
+	}
+	if got := applied(t, to); len(got) != 21 || got[20] != 1000 {
+		t.Errorf("applied %v, want 1..20 and then 1000", got)
+	}
+}
+
+func TestTheRelayOutlivesTheBroker(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		srv := eventbustest.StartServer(t)
+		db := openDB(t, d)
+		log := newLog(db, srv.Bus())
+		running(t, log.Run)
+		happen(t, db, 1, 5, modulo(1))
+		unconfirmed := func() int64 { return count(t, db, `select count(*) from event_log where acked_at is null`) }
+		eventually(t, "confirmed", func() bool { return unconfirmed() == 0 })
+		srv.Stop()
+		happen(t, db, 6, 10, modulo(1))
+		dense(t, db, 10)
+		if unconfirmed() != 5 {
+			t.Errorf("%d unconfirmed while the broker is away, want 5", unconfirmed())
+		}
+		srv.Restart()
+		eventually(t, "confirmed after the restart", func() bool { return unconfirmed() == 0 })
+	})
+}
+
+// A message of another package has no stream. That is a mistake, and it must not keep
+// the rest from being published, nor itself from being consumed.
+func TestAForeignTypeHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	bus := eventbustest.Start(t)
+	db, to := openDB(t, sqldb.SQLite), openDB(t, sqldb.SQLite)
+	log := newLog(db, bus)
+	happen(t, db, 1, 3, modulo(1))
+	if err := appendOne(t.Context(), db, "foreign", 1, wrapperspb.Int64(1)); err != nil {
+		t.Fatal(err)
+	}
+	happen(t, db, 4, 6, modulo(1))
+	running(t, log.Run)
+	c := consumerOf(to, serve(t, log), bus)
+	running(t, c.Run)
+	awaitPosition(t, c, 7)
+	checkEffects(t, to, 6, modulo(1))
+	eventually(t, "all confirmed", func() bool { return count(t, db, `select count(*) from event_log where acked_at is null`) == 0 })
+}
+
+func TestTailShowsPastAndPresent(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		db := openDB(t, d)
+		log := newLog(db, nil)
+		running(t, log.Run)
+		happen(t, db, 1, 700, modulo(1)) // more than a page
+		got := make(chan int64, 1000)
+		running(t, func(ctx context.Context) error {
+			return log.Tail(ctx, 2, func(e eventlog.Envelope) error { got <- e.PubSeq; return nil })
+		})
+		next := func(want int64) {
+			select {
+			case n := <-got:
+				if n != want {
+					t.Fatalf("tail shows %d, want %d", n, want)
+				}
+			case <-time.After(patience):
+				t.Fatalf("tail does not show %d", want)
+			}
+		}
+		for n := int64(3); n <= 700; n++ {
+			next(n)
+		}
+		happen(t, db, 701, 705, modulo(1))
+		for n := int64(701); n <= 705; n++ {
+			next(n)
+		}
+		enough := errors.New("enough")
+		if err := log.Tail(t.Context(), 0, func(eventlog.Envelope) error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("Tail = %v, want the callback's error", err)
+		}
+	})
+}
+
+func TestListEventsIsPagedAndChained(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		db := openDB(t, d)
+		log := newLog(db, nil)
+		src := serve(t, log)
+		empty, err := src.ListEvents(t.Context(), &eventsv1.ListEventsRequest{})
+		if err != nil || len(empty.GetEvents()) != 0 || empty.GetEpoch() == "" {
+			t.Fatalf("of an empty log: %v, %v", empty, err)
+		}
+		running(t, log.Run)
+		happen(t, db, 1, 1100, modulo(1))
+		dense(t, db, 1100)
+		sizes := map[int32]int{0: 500, 7: 7, 1000: 1000, 5000: 1000, -1: 500}
+		for asked, want := range sizes {
+			page, err := src.ListEvents(t.Context(), &eventsv1.ListEventsRequest{PageSize: asked})
+			if err != nil || len(page.GetEvents()) != want {
+				t.Errorf("page_size %d gives %d events, want %d (%v)", asked, len(page.GetEvents()), want, err)
+			}
+		}
+		previous := ""
+		for after := int64(0); ; {
+			page, err := src.ListEvents(t.Context(), &eventsv1.ListEventsRequest{After: after, PageSize: 300})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.GetEvents() {
+				after++
+				if e.GetPubSeq() != after || e.GetPreviousEventId() != previous {
+					t.Fatalf("at %d: pub_seq %d after %q, want %q", after, e.GetPubSeq(), e.GetPreviousEventId(), previous)
+				}
+				previous = e.GetEventId()
+			}
+			if len(page.GetEvents()) < 300 {
+				break
+			}
+		}
+		head, err := src.GetHead(t.Context(), &eventsv1.GetHeadRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]any{int64(1100), previous}, []any{head.GetPubSeq(), head.GetEventId()}); diff != "" {
+			t.Errorf("head (-want +got):\n%s", diff)
+		}
+		if _, err := src.ListEvents(t.Context(), &eventsv1.ListEventsRequest{After: -1}); err == nil {
+			t.Error("a negative position is accepted")
+		}
+	})
+}

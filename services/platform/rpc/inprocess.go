@@ -1,0 +1,183 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// InProcess returns the channel that reaches this server without a socket, through the same
+// chain: calls still need a signed principal, have deadlines and get statuses, and messages
+// are copied, so that neither side sees the other change one. Wrap it with [NewPeer]. Calls
+// fail with UNAVAILABLE until [Server.Start] succeeded.
+//
+// A unary call runs on its caller's goroutine. It is therefore over when the handler is,
+// which notices the end of its context as any handler must; no goroutine is started and no
+// stack grown for it, which is half of what a call would otherwise cost.
+func (s *Server) InProcess() grpc.ClientConnInterface { return inProcess{server: s} }
+
+// inProcess is the client's side of the channel.
+type inProcess struct{ server *Server }
+
+// Invoke implements [grpc.ClientConnInterface].
+func (c inProcess) Invoke(ctx context.Context, name string, args, reply any, opts ...grpc.CallOption) error {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	return c.invoke(ctx, md, name, args, reply, opts)
+}
+
+// invoke is Invoke with metadata that the server may keep.
+func (c inProcess) invoke(
+	ctx context.Context, md metadata.MD, name string, args, reply any, opts []grpc.CallOption,
+) error {
+	if !c.server.started.Load() {
+		return errNotStarted()
+	}
+	m := c.server.methods[name]
+	if m == nil || m.handler == nil {
+		return ToStatus(foreign[codes.Unimplemented])
+	}
+	var transport unaryTransport
+	transport.method = name
+	ctx = grpc.NewContextWithServerTransportStream(serverContext(ctx, md), &transport)
+	response, err := m.handler(m.impl, ctx, func(in any) error { return copyMessage(in, args) }, c.server.unary)
+	if len(opts) > 0 {
+		transport.answer(opts)
+	}
+	if err != nil {
+		return err
+	}
+	return copyMessage(reply, response)
+}
+
+// NewStream implements [grpc.ClientConnInterface].
+func (c inProcess) NewStream(
+	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	if !c.server.started.Load() {
+		return nil, errNotStarted()
+	}
+	return c.server.channel.NewStream(ctx, desc, method, opts...)
+}
+
+// errNotStarted is the answer before the start.
+func errNotStarted() error { return status.Error(codes.Unavailable, "the server has not started") }
+
+// localPeer is what handlers see as the other end.
+var localPeer = &peer.Peer{Addr: localAddr{}}
+
+// localAddr is the address of a caller in the same process.
+type localAddr struct{}
+
+var _ net.Addr = localAddr{}
+
+// Network implements [net.Addr].
+func (localAddr) Network() string { return "in-process" }
+
+// String implements [net.Addr].
+func (localAddr) String() string { return "in-process" }
+
+// serverContext is the context that a handler runs in: deadline and cancellation are the
+// caller's, values are not, or else a handler could see what a network would not carry.
+func serverContext(ctx context.Context, md metadata.MD) context.Context {
+	return peer.NewContext(metadata.NewIncomingContext(withoutValues{ctx}, md), localPeer)
+}
+
+// withoutValues hides the values of a context.
+type withoutValues struct{ context.Context } //nolint:containedctx // it is a context itself
+
+// Value implements [context.Context].
+func (withoutValues) Value(any) any { return nil }
+
+// unaryTransport collects the headers and trailers that a handler sets.
+type unaryTransport struct {
+	method   string
+	mu       sync.Mutex
+	headers  metadata.MD
+	trailers metadata.MD
+}
+
+var _ grpc.ServerTransportStream = (*unaryTransport)(nil)
+
+// Method implements [grpc.ServerTransportStream].
+func (t *unaryTransport) Method() string { return t.method }
+
+// SetHeader implements [grpc.ServerTransportStream].
+func (t *unaryTransport) SetHeader(md metadata.MD) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.headers = metadata.Join(t.headers, md)
+	return nil
+}
+
+// SendHeader implements [grpc.ServerTransportStream].
+func (t *unaryTransport) SendHeader(md metadata.MD) error { return t.SetHeader(md) }
+
+// SetTrailer implements [grpc.ServerTransportStream].
+func (t *unaryTransport) SetTrailer(md metadata.MD) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.trailers = metadata.Join(t.trailers, md)
+	return nil
+}
+
+// answer hands headers, trailers and peer to the options of the caller that asked for them.
+func (t *unaryTransport) answer(opts []grpc.CallOption) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, opt := range opts {
+		switch o := opt.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = t.headers
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = t.trailers
+		case grpc.PeerCallOption:
+			*o.PeerAddr = *localPeer
+		}
+	}
+}
+
+// copyMessage replaces the content of one message by a copy of the other's.
+func copyMessage(out, in any) error {
+	dst, ok := out.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "cannot copy into a %T", out)
+	}
+	src, ok := in.(proto.Message)
+	if !ok || src == nil {
+		return status.Errorf(codes.Internal, "cannot copy a %T", in)
+	}
+	to, from := dst.ProtoReflect(), src.ProtoReflect()
+	if to.Descriptor() != from.Descriptor() {
+		return status.Errorf(codes.Internal, "cannot copy a %T into a %T", in, out)
+	}
+	if !from.IsValid() {
+		return status.Errorf(codes.Internal, "cannot copy a nil %T", in)
+	}
+	proto.Reset(dst)
+	proto.Merge(dst, src)
+	return nil
+}
+
+// cloner lets the channel for streams copy messages with the generated code, which is
+// several times faster than its own default.
+type cloner struct{}
+
+// Copy implements the channel's Cloner.
+func (cloner) Copy(out, in any) error { return copyMessage(out, in) }
+
+// Clone implements the channel's Cloner.
+func (cloner) Clone(in any) (any, error) {
+	src, ok := in.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("rpc: cannot copy a %T", in)
+	}
+	return proto.Clone(src), nil
+}

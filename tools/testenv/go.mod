@@ -1,0 +1,3 @@
+module github.com/upright-clinic/upright/tools/testenv
+
+go 1.26.0

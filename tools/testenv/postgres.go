@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// startLimit is how long a server may take to be ready.
+const startLimit = 60 * time.Second
+
+// findPostgres gives the address of a server whose user may make schemas, and what stops it.
+func findPostgres() (address string, stop func(), err error) {
+	if address := os.Getenv(postgresVariable); address != "" {
+		say("PostgreSQL is at the address that %s gives", postgresVariable)
+		return address, func() {}, nil
+	}
+	bin, err := postgresBinaries()
+	if err != nil {
+		if err := installPostgres(); err != nil {
+			return "", nil, err
+		}
+		if bin, err = postgresBinaries(); err != nil {
+			return "", nil, err
+		}
+	}
+	say("PostgreSQL is installed in %s: starting a server for the tests", bin)
+	s := &postgres{bin: bin}
+	if err := s.start(); err != nil {
+		s.stop()
+		return "", nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	return s.address(), s.stop, nil
+}
+
+// postgres is a throw-away server on a loopback port, in a folder of its own.
+type postgres struct {
+	bin, dir string
+	port     int
+	attr     *syscall.SysProcAttr
+	cmd      *exec.Cmd
+	gone     chan struct{}
+}
+
+func (s *postgres) address() string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+}
+
+func (s *postgres) start() (err error) {
+	if s.dir, err = os.MkdirTemp("", "upright-postgres-"); err != nil {
+		return err
+	}
+	if err := s.becomeServerUser(); err != nil {
+		return err
+	}
+	data := filepath.Join(s.dir, "data")
+	init := exec.Command(filepath.Join(s.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	init.SysProcAttr, init.Dir = s.attr, s.dir
+	if out, err := init.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, tail(out))
+	}
+	if s.port, err = freePort(); err != nil {
+		return err
+	}
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", data, "-k", s.dir, "-p", strconv.Itoa(s.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=500", "-c", "shared_buffers=256MB")
+	s.cmd.SysProcAttr, s.cmd.Dir = s.attr, s.dir
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.gone = make(chan struct{})
+	go func() { _ = s.cmd.Wait(); close(s.gone) }()
+	return s.await(data)
+}
+
+// becomeServerUser makes the server run as another user when this one is root, which
+// PostgreSQL refuses to run as. Its own session keeps a terminal's interrupt from it.
+func (s *postgres) becomeServerUser() error {
+	s.attr = &syscall.SysProcAttr{Setsid: true}
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		if u, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return err
+	}
+	s.attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, uid, gid)
+}
+
+// await waits until the server takes connections: it answers on the socket before it does,
+// and says so in line 8 of its pid file.
+func (s *postgres) await(data string) error {
+	deadline := time.After(startLimit)
+	for {
+		b, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+		if lines := strings.Split(string(b), "\n"); len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready" {
+			return nil
+		}
+		select {
+		case <-s.gone:
+			out, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("the server ended:\n%s", tail(out))
+		case <-deadline:
+			return errors.New("the server was not ready in time")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *postgres) stop() {
+	if s.gone != nil {
+		_ = s.cmd.Process.Signal(syscall.SIGINT) // fast shutdown: sessions are ended
+		select {
+		case <-s.gone:
+		case <-time.After(startLimit):
+			_ = s.cmd.Process.Kill()
+			<-s.gone
+		}
+	}
+	_ = os.RemoveAll(s.dir)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
