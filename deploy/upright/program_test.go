@@ -162,7 +162,9 @@ type problem struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
-func (p *problem) Error() string { return fmt.Sprintf("%d %s %s: %s", p.Status, p.Code, p.Reason, p.Detail) }
+func (p *problem) Error() string {
+	return fmt.Sprintf("%d %s %s: %s", p.Status, p.Code, p.Reason, p.Detail)
+}
 
 func reasonOf(err error) string {
 	var p *problem

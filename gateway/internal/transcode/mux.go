@@ -107,24 +107,34 @@ func (m *Mux) Bindings() []*Binding { return m.list }
 
 // ServeHTTP answers one call. HEAD is answered as GET; the server leaves the body out.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	m.mux.ServeHTTP(w, outward(r))
+	inner := r.WithContext(context.WithValue(r.Context(), callKey{}, &call{original: r}))
+	// The generated code would pass these on to the services; what they need to know of the
+	// caller is in the signed principal.
+	inner.Host, inner.RemoteAddr = "", ""
+	inner.Header = make(http.Header, 1)
+	if given := r.Header["Content-Type"]; len(given) > 0 {
+		inner.Header["Content-Type"] = given
+	}
+	if inner.Method == http.MethodHead {
+		inner.Method = http.MethodGet
+	}
+	m.mux.ServeHTTP(w, inner)
 }
 
-// outward is the request as the generated code may see it. That code passes the client's
-// address and host on from these fields, and nothing else of the headers.
-func outward(r *http.Request) *http.Request {
-	c := *r
-	c.Host, c.RemoteAddr = "", ""
-	if c.Method == http.MethodHead {
-		c.Method = http.MethodGet
+// call is what is known of a call on its way through the generated code.
+type call struct {
+	original *http.Request
+	binding  *Binding
+}
+
+type callKey struct{}
+
+// callOf returns the call that a request belongs to.
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
 	}
-	c.Header = make(http.Header, 4)
-	for _, name := range [...]string{"Content-Type", "If-Match", "Content-Length"} {
-		if v := r.Header[name]; len(v) > 0 {
-			c.Header[name] = v
-		}
-	}
-	return &c
+	return &call{}
 }
 
 // admit wraps each generated handler, whose pattern it learns from the first request: the
@@ -143,27 +153,26 @@ func (m *Mux) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 			m.cfg.Fail(w, r, fault.New(fault.PermissionDenied, "PERMISSION_DENIED", "this path has no access rule"))
 			return
 		}
-		ctx, f := m.cfg.Admit(r, b)
+		c := callOf(r.Context())
+		c.binding = b
+		ctx, f := m.cfg.Admit(c.original, b)
 		if f == nil {
-			f = b.check(r)
+			f = b.check(c.original)
 		}
 		if f != nil {
 			m.cfg.Fail(w, r, f)
 			return
 		}
-		r = r.WithContext(context.WithValue(ctx, bindingKey{}, b))
-		r.Body = &body{ReadCloser: r.Body, etag: ifMatch(r.Header.Get("If-Match"))}
+		r = r.WithContext(context.WithValue(ctx, callKey{}, c))
+		r.Body = &body{ReadCloser: r.Body, etag: ifMatch(c.original.Header.Get("If-Match"))}
 		next(w, r, params)
 	}
 }
 
-// bindingKey is the context key of the row that a call goes to.
-type bindingKey struct{}
-
 // check refuses what the generated code would pass over: parameters that the method does
 // not have, a body that is no JSON, and a version that cannot be checked.
 func (b *Binding) check(r *http.Request) *fault.Error {
-	if r.Header.Get("If-Match") != "" && r.Method != http.MethodGet && !b.etag {
+	if r.Header.Get("If-Match") != "" && b.Method != http.MethodGet && !b.etag {
 		return fault.Invalid("If-Match", "send the version as etag in the body here")
 	}
 	if f := b.checkType(r); f != nil {
@@ -277,7 +286,7 @@ func (m *Mux) answer(ctx context.Context, w http.ResponseWriter, response proto.
 // the message are named from the message's start, as services name them.
 func (m *Mux) failed(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	f, local := faultOf(err)
-	if b, ok := ctx.Value(bindingKey{}).(*Binding); ok && local && b.body != "" && b.body != "*" && len(f.Fields) > 0 {
+	if b := callOf(ctx).binding; b != nil && local && b.body != "" && b.body != "*" && len(f.Fields) > 0 {
 		fields := slices.Clone(f.Fields)
 		for i := range fields {
 			fields[i].Field = join(b.body, fields[i].Field)

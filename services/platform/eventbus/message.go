@@ -40,7 +40,7 @@ type Message struct {
 	Subject string
 	// ID by which the broker drops a repetition within ten minutes.
 	ID string
-	// Header as sent, without the id.
+	// Header as sent, without what is the broker's (Nats-…).
 	Header Header
 	// Data is the body.
 	Data []byte
@@ -70,6 +70,11 @@ func (m Message) encode() *nats.Msg {
 func decode(m jetstream.Msg, ackable bool) Message {
 	h := Header(m.Headers())
 	msg := Message{Subject: m.Subject(), ID: h.Get(jetstream.MsgIDHeader), Header: h, Data: m.Data()}
+	for k := range h {
+		if strings.HasPrefix(k, "Nats-") { // of the broker, and wrong on a message that is sent on
+			delete(h, k)
+		}
+	}
 	if ackable {
 		msg.received = m
 	}

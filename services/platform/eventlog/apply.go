@@ -27,8 +27,6 @@ const (
 	applyTimeout = 30 * time.Second
 	// maxTries is how often an event fails before it is parked.
 	maxTries = 8
-	// firstRetry doubles with each failed try: the eighth comes after about 6 s.
-	firstRetry = 50 * time.Millisecond
 )
 
 // job is an event on its way through its handler.
@@ -163,9 +161,7 @@ func (c *Consumer) commit(ctx context.Context, jobs []job) (reached int, err err
 		return reached, err
 	}
 	c.cur = next
-	c.stats.pos.Store(next.pos)
-	c.stats.parked.Add(parked)
-	c.count(ctx, jobs, ignored, parked)
+	c.count(ctx, jobs[0].env, int64(len(jobs))-ignored-parked, ignored, parked)
 	failpoint.Hit("eventlog.applied")
 	return reached, nil
 }
@@ -187,7 +183,7 @@ func (c *Consumer) failed(ctx context.Context, j job, err error) (int, error) {
 	}
 	if c.tries < maxTries && !forGood(err) {
 		c.cfg.Log.LogAttrs(j.ctx, slog.LevelWarn, "event is tried again", attrs...)
-		pause(ctx, min(firstRetry<<min(c.waits-1, 10), longestRetry))
+		pause(ctx, min(c.cfg.Retry<<min(c.waits-1, 10), longestRetry))
 		return 0, nil
 	}
 	c.cfg.Log.LogAttrs(j.ctx, slog.LevelError, "event is parked", attrs...)

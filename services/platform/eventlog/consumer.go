@@ -29,6 +29,7 @@ const (
 
 	defaultCompare = 30 * time.Second
 	defaultPoll    = time.Second
+	defaultRetry   = 50 * time.Millisecond
 )
 
 // ConsumerConfig says who hears whom.
@@ -54,6 +55,9 @@ type ConsumerConfig struct {
 	// Poll is how often the producer's log is asked while there is no bus, and the
 	// database for an operator's decision. 0 means 1 s.
 	Poll time.Duration
+	// Retry is the pause after an event's first failed try; it doubles with each. 0 means
+	// 50 ms, which makes the eighth try come after about 6 s.
+	Retry time.Duration
 }
 
 // Consumer applies one producer's events to its own database, in order, each once.
@@ -69,7 +73,7 @@ type Consumer struct {
 	caughtUp chan struct{}
 	once     sync.Once
 	halted   atomic.Pointer[haltError]
-	stats    counters
+	meters   meters
 }
 
 // NewConsumer makes a consumer that keeps its cursor in db, which has [Migrations]. It
@@ -84,12 +88,14 @@ func NewConsumer(db *sqldb.DB, cfg ConsumerConfig) *Consumer {
 	cfg.Log = cfg.Log.With(slog.String("consumer", cfg.Name), slog.String("producer", cfg.Producer))
 	cfg.Compare = cmp.Or(cfg.Compare, defaultCompare)
 	cfg.Poll = cmp.Or(cfg.Poll, defaultPoll)
+	cfg.Retry = cmp.Or(cfg.Retry, defaultRetry)
 	c := &Consumer{
 		db: db, cfg: cfg, handlers: make(map[string]Handler, len(cfg.Handlers)), caughtUp: make(chan struct{}),
 	}
 	for _, h := range cfg.Handlers {
 		c.handlers[h.Type] = h
 	}
+	c.meters.start(cfg)
 	return c
 }
 
@@ -149,6 +155,7 @@ func (c *Consumer) work(ctx context.Context) error {
 		return err
 	}
 	c.cur = cur
+	c.meters.pos.Store(cur.pos)
 	if err := c.countParked(ctx); err != nil {
 		return err
 	}
@@ -306,7 +313,7 @@ func (c *Consumer) compare(ctx context.Context) error {
 			return err
 		}
 	}
-	c.stats.head.Store(head.GetPubSeq())
+	c.meters.head.Store(head.GetPubSeq())
 	switch {
 	case head.GetEpoch() != c.cur.epoch:
 		return c.halt(reasonEpoch, head.GetPubSeq())

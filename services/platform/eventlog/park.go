@@ -61,9 +61,7 @@ func (c *Consumer) park(ctx context.Context, e Envelope, why parking) error {
 		return err
 	}
 	c.cur = next
-	c.stats.pos.Store(next.pos)
-	c.stats.parked.Add(1)
-	c.count(ctx, []job{{env: e, wanted: true}}, 0, 1)
+	c.count(ctx, e, 0, 0, 1)
 	return nil
 }
 
@@ -109,7 +107,7 @@ func (c *Consumer) countParked(ctx context.Context) error {
 	err := c.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.QueryRow(`select count(*) from parked where consumer = $1 and producer = $2`, c.cfg.Name, c.cfg.Producer).Scan(&n)
 	})
-	c.stats.parked.Store(n)
+	c.meters.parked.Store(n)
 	return err
 }
 
@@ -170,7 +168,7 @@ func Replay(ctx context.Context, db *sqldb.DB, s Selection) (int64, error) {
 
 // replay applies what an operator asked for.
 func (c *Consumer) replay(ctx context.Context) error {
-	if c.stats.parked.Load() == 0 {
+	if c.meters.parked.Load() == 0 {
 		return nil
 	}
 	var asked map[aggregate]bool
@@ -202,7 +200,7 @@ func (c *Consumer) replayAggregate(ctx context.Context, a aggregate) error {
 		if err := c.replayOne(ctx, next[0].Envelope); err != nil {
 			return c.replayFailed(ctx, next[0].Envelope, err)
 		}
-		c.stats.parked.Add(-1)
+		c.meters.parked.Add(-1)
 	}
 	return nil
 }

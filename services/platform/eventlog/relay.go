@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/protobuf/proto"
@@ -39,6 +40,9 @@ type relay struct {
 	head      Head
 	confirmed int64 // the broker has confirmed everything up to here
 	recorded  int64 // and the database knows of it up to here
+
+	published metric.Int64Counter
+	self      metric.MeasurementOption
 }
 
 // Run numbers and publishes events until ctx ends; then it returns nil. Of several
@@ -61,6 +65,11 @@ func (l *Log) Wake() { appended.ring(nil) }
 
 // start finds where the broker's knowledge ends.
 func (r *relay) start(ctx context.Context) error {
+	var err error
+	r.published, err = otel.Meter(scope).Int64Counter("upright.events.published",
+		metric.WithDescription("Events confirmed by the broker."))
+	report(err)
+	r.self = metric.WithAttributeSet(attribute.NewSet(attribute.String("producer", r.cfg.Service)))
 	return r.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		if r.head, err = readHead(tx, ""); err != nil {
 			return err
@@ -208,7 +217,7 @@ func (r *relay) publish(ctx context.Context) error {
 	n, err := r.cfg.Bus.Publish(ctx, messages...)
 	if n > 0 {
 		r.confirmed = page[n-1].PubSeq
-		instruments().published.Add(ctx, int64(n), metric.WithAttributes(attribute.String("producer", r.cfg.Service)))
+		r.published.Add(ctx, int64(n), r.self)
 		failpoint.Hit("eventlog.published")
 	}
 	if err != nil {

@@ -274,6 +274,11 @@ func eventually(t testing.TB, what string, f func() bool) {
 
 func awaitPosition(t testing.TB, c *eventlog.Consumer, pos int64) {
 	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("consumer: %+v, Ready %v", c.Stats(), c.Ready())
+		}
+	})
 	eventually(t, fmt.Sprintf("cursor at %d", pos), func() bool { return c.Stats().Position >= pos })
 }
 
@@ -281,7 +286,7 @@ func awaitPosition(t testing.TB, c *eventlog.Consumer, pos int64) {
 func consumerOf(db *sqldb.DB, src eventsv1.EventLogServiceClient, bus *eventbus.Bus, change ...func(*eventlog.ConsumerConfig)) *eventlog.Consumer {
 	cfg := eventlog.ConsumerConfig{
 		Name: "reader", Producer: producerName, Source: src, Bus: bus, Handlers: []eventlog.Handler{happened()},
-		Log: quiet, Poll: 20 * time.Millisecond,
+		Log: quiet, Poll: 20 * time.Millisecond, Retry: time.Millisecond,
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -65,7 +66,7 @@ type Peer struct {
 	cfg       PeerConfig
 	tracer    trace.Tracer
 	durations metric.Float64Histogram // nil in process, where the server counts the same call
-	close     func() error
+	network   *grpc.ClientConn        // nil unless dialed
 }
 
 // NewPeer wraps the in-process channel of a server, or any other connection. It fails when
@@ -81,7 +82,7 @@ func NewPeer(conn grpc.ClientConnInterface, cfg PeerConfig) (*Peer, error) {
 		cfg.Clock = clock.System
 	}
 	tracer, _ := instruments(cfg.Telemetry)
-	p := &Peer{conn: conn, cfg: cfg, tracer: tracer, close: func() error { return nil }}
+	p := &Peer{conn: conn, cfg: cfg, tracer: tracer}
 	if local, ok := conn.(inProcess); ok {
 		p.local = &local
 	}
@@ -114,7 +115,7 @@ func Dial(address string, cfg PeerConfig) (*Peer, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	p.close = conn.Close
+	p.network = conn
 	_, meter := instruments(cfg.Telemetry)
 	p.durations, err = telemetry.DurationHistogram(meter, "rpc.client.call.duration", "Duration of gRPC calls made.")
 	if err != nil {
@@ -124,7 +125,37 @@ func Dial(address string, cfg PeerConfig) (*Peer, error) {
 }
 
 // Close ends the connection of [Dial]; calls under way fail with CANCELED.
-func (p *Peer) Close() error { return p.close() }
+func (p *Peer) Close() error {
+	if p.network == nil {
+		return nil
+	}
+	return p.network.Close()
+}
+
+// Connect starts connecting now instead of at the first call.
+func (p *Peer) Connect() {
+	if p.network != nil {
+		p.network.Connect()
+	}
+}
+
+// Ready reports whether the other side could be called, as far as is known without calling
+// it: UNAVAILABLE while the connection cannot be made. A connection that rests for lack of
+// calls is ready.
+func (p *Peer) Ready(context.Context) error {
+	if p.network == nil {
+		return nil
+	}
+	switch state := p.network.GetState(); state {
+	case connectivity.Ready, connectivity.Idle:
+		return nil
+	case connectivity.Connecting, connectivity.TransientFailure, connectivity.Shutdown:
+		return fault.New(fault.Unavailable, state.String(), "The service cannot be reached; try again.").
+			With("service", p.cfg.Service)
+	default:
+		return nil
+	}
+}
 
 // Service returns the name of the service at the other end.
 func (p *Peer) Service() string { return p.cfg.Service }

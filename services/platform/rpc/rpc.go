@@ -80,7 +80,8 @@ type Server struct {
 
 	started atomic.Bool // set under mu
 	mu      sync.Mutex
-	port    *Port
+	port    *Port // of Serve
+	stopped bool
 }
 
 // registered is one gRPC service with what serves it.
@@ -187,15 +188,19 @@ func (s *Server) Methods() []string {
 }
 
 // Serve starts the server on a port of its own and serves until [Server.Stop], or until the
-// listener fails, whose error it returns.
+// listener fails, whose error it returns. After Stop it closes the listener at once.
 func (s *Server) Serve(lis net.Listener) error {
 	port, err := NewPort(PortConfig{Log: s.cfg.Log, Clock: s.cfg.Clock, Telemetry: s.cfg.Telemetry}, s)
 	if err != nil {
 		return errors.Join(err, lis.Close())
 	}
 	s.mu.Lock()
+	stopped := s.stopped
 	s.port = port
 	s.mu.Unlock()
+	if stopped {
+		return lis.Close()
+	}
 	return port.Serve(lis)
 }
 
@@ -205,6 +210,7 @@ func (s *Server) Serve(lis net.Listener) error {
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.drain.stop(ctx)
 	s.mu.Lock()
+	s.stopped = true
 	port := s.port
 	s.mu.Unlock()
 	if port != nil {

@@ -9,6 +9,12 @@
 // (group commit): every answer, refusals included, waits for the commit that makes what it
 // saw durable. On PostgreSQL a write is a READ COMMITTED transaction that is run again after
 // a deadlock or a serialisation failure.
+//
+// What both do alike, so that a test on one tells about the other: a transaction is of no
+// use after a failed statement, rows are closed before the next statement, text is compared
+// and sorted by its bytes. The last needs a PostgreSQL database whose collation is C or
+// C.UTF-8: CREATE DATABASE upright TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'
+// LC_CTYPE 'C.UTF-8'. Elsewhere lists come in the order of that database's language.
 package sqldb
 
 import (
@@ -16,9 +22,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
+	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/upright-clinic/upright/services/platform/clock"
 )
@@ -27,40 +33,40 @@ import (
 type Config struct {
 	// URL is "sqlite:/path/to/file.db" or "postgres://user@host/database?…".
 	URL string
-	// Schema is the PostgreSQL schema that the service lives in, made when it is missing.
-	// SQLite ignores it: there a service has a file of its own.
+	// Schema is the PostgreSQL schema that the service lives in, made when it is missing;
+	// empty means public. SQLite ignores it: there a service has a file of its own.
 	Schema string
-	// MaxConns bounds the connections of the pool; 0 means 16.
+	// MaxConns bounds PostgreSQL's pool and SQLite's readers; 0 means 16 and 4.
 	MaxConns int
 	// Clock gives Tx.Now; nil is the system's.
 	Clock clock.Clock
+	// Log hears of what an operator should know, such as a database that had to be waited
+	// for; nil is silence.
+	Log *slog.Logger
 }
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	dialect Dialect
 	clock   clock.Clock
-	pool    *sql.DB // PostgreSQL's connections, or SQLite's readers
-	writer  *writer // SQLite only
-	stmts   stmtCache
-	url     string
+	log     *slog.Logger
 	schema  string
+	stats   stats
+
+	pool *sql.DB // PostgreSQL's connections
+	lite *lite   // SQLite's writer and readers
+	url  string  // as it was given, for migrations
 }
 
-// ErrNoRows is what a row's Scan returns when there is none.
-var ErrNoRows = sql.ErrNoRows
-
-// ErrNested is returned by a Write that was called inside a write function. The inner one
-// would wait for the outer one for ever.
-var ErrNested = errors.New("sqldb: Write inside a write function")
-
-// Open opens the database and makes sure that it answers. It does not migrate it.
+// Open opens the database and makes sure that it answers and keeps what it commits. It does
+// not migrate it. It fails when the address is wrong, the database cannot be reached, or
+// SQLite cannot use a write-ahead log where the file is (a network file system).
 func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System
 	}
-	if cfg.MaxConns == 0 {
-		cfg.MaxConns = 16
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	scheme, path, ok := strings.Cut(cfg.URL, ":")
 	switch {
@@ -69,110 +75,98 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return openPostgres(ctx, cfg)
 	}
-	return nil, fmt.Errorf("sqldb: database address must start with sqlite: or postgres: (it starts with %q)", scheme)
+	// The address may hold a password: say no more of it than its beginning.
+	return nil, errors.New("sqldb: a database address starts with sqlite: or postgres:")
 }
 
 // Write runs f in a transaction and returns when its effects are durable, or with f's error
-// when they are not there at all. f may run again after a conflict with other writers.
-// ctx's end is noticed before f runs; on SQLite it never reaches the connection.
+// when they are not there at all. f may run again, after a conflict with other writers or
+// when the group that it shared a commit with had to be undone.
+//
+// While f waits for its turn, the end of ctx takes it back. On SQLite a started f runs to
+// its end whatever becomes of ctx; on PostgreSQL ctx ends its statements, but never the
+// commit. Inside f's transaction another Write or Read fails with ErrNested.
+//
+// Besides f's own errors it fails with RESOURCE_EXHAUSTED/DISK_FULL, UNAVAILABLE with
+// DATABASE_BUSY (conflicts that would not end), DATABASE_UNAVAILABLE (it did not happen),
+// OUTCOME_UNKNOWN (PostgreSQL went away during the commit: ask, or send the same request id
+// again) or DATABASE_FAILED (the disk did not keep what SQLite wrote: only a restart tells
+// what is there).
 func (db *DB) Write(ctx context.Context, f func(tx *Tx) error) error {
-	if insideWrite(ctx) {
+	if inside(ctx) {
 		return ErrNested
 	}
-	if db.writer != nil {
-		return db.writer.write(ctx, f)
-	}
-	return db.writePostgres(ctx, f)
-}
-
-// Read runs f on a consistent snapshot that nothing can be written through.
-func (db *DB) Read(ctx context.Context, f func(tx *Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	opts := &sql.TxOptions{ReadOnly: true}
-	conn := ctx
-	if db.dialect == Postgres {
-		opts.Isolation = sql.LevelRepeatableRead
-	} else {
-		// A read takes no lock that others wait for, and a context that can end costs a
-		// goroutine a statement.
-		conn = context.WithoutCancel(ctx)
+	if db.lite != nil {
+		return infrastructure(db.lite.writer.write(ctx, f))
 	}
-	std, err := db.pool.BeginTx(conn, opts)
-	if err != nil {
+	return infrastructure(db.writePostgres(ctx, f))
+}
+
+// Read runs f on a consistent snapshot that nothing can be written through. f runs once.
+// It sees every Write that returned before it began. On SQLite the end of ctx is noticed
+// only while waiting for a free reader: queries there are short, and end by themselves.
+func (db *DB) Read(ctx context.Context, f func(tx *Tx) error) error {
+	if inside(ctx) {
+		return ErrNested
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer std.Rollback() //nolint:errcheck // a snapshot has nothing to lose
-	tx := &Tx{db: db, ctx: conn, now: db.clock.Now(), run: poolRunner{db, std}}
-	return f(tx)
+	if db.lite != nil {
+		return infrastructure(db.lite.read(ctx, db, f))
+	}
+	return infrastructure(db.readPostgres(ctx, f))
 }
 
 // Dialect tells which database it is.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
-// Ping asks whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+// Ping asks whether the database answers, and on SQLite whether writes still reach the disk.
+func (db *DB) Ping(ctx context.Context) error {
+	if db.lite == nil {
+		return infrastructure(db.pool.PingContext(ctx))
+	}
+	if err := db.lite.writer.failure(); err != nil {
+		return err
+	}
+	return db.Read(ctx, func(tx *Tx) error {
+		var one int
+		return tx.QueryRow(`SELECT 1`).Scan(&one)
+	})
+}
 
-// Close waits for the writes that were accepted and closes every connection.
+// Stats counts what the database did since Open, for metrics and tests.
+type Stats struct {
+	// Writes is how many write functions were answered, refusals included.
+	Writes int64
+	// Commits is how many commits that took. On SQLite each is one fsync, shared.
+	Commits int64
+	// Reruns is how often write functions were run again.
+	Reruns int64
+}
+
+// stats are the counters behind Stats.
+type stats struct{ writes, commits, reruns atomic.Int64 }
+
+// Stats gives the counts so far.
+func (db *DB) Stats() Stats {
+	return Stats{Writes: db.stats.writes.Load(), Commits: db.stats.commits.Load(), Reruns: db.stats.reruns.Load()}
+}
+
+// Close waits for the writes that were accepted and closes every connection. Later calls
+// fail with DATABASE_UNAVAILABLE.
 func (db *DB) Close() error {
-	var err error
-	if db.writer != nil {
-		err = db.writer.close()
+	if db.lite != nil {
+		return db.lite.close()
 	}
-	db.stmts.close()
-	return errors.Join(err, db.pool.Close())
+	return db.pool.Close()
 }
 
-// stmtCache keeps prepared statements by their text. database/sql prepares each again on
-// every connection that it is used on, and keeps those.
-type stmtCache struct {
-	mu sync.RWMutex
-	m  map[string]*sql.Stmt
-}
-
-func (c *stmtCache) get(ctx context.Context, pool *sql.DB, query string) (*sql.Stmt, error) {
-	c.mu.RLock()
-	s := c.m[query]
-	c.mu.RUnlock()
-	if s != nil {
-		return s, nil
-	}
-	s, err := pool.PrepareContext(context.WithoutCancel(ctx), query)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other := c.m[query]; other != nil {
-		_ = s.Close()
-		return other, nil
-	}
-	if c.m == nil {
-		c.m = map[string]*sql.Stmt{}
-	}
-	c.m[query] = s
-	return s, nil
-}
-
-func (c *stmtCache) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.m {
-		_ = s.Close()
-	}
-	c.m = nil
-}
-
-func withQuery(address string, set map[string]string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", errors.New("sqldb: the database address is not a URL")
-	}
-	q := u.Query()
-	for k, v := range set {
-		q.Set(k, v)
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
+// warn tells the operator of something that callers only see as slowness or a failure.
+func (db *DB) warn(msg string, err error) {
+	db.log.LogAttrs(context.Background(), slog.LevelWarn, msg,
+		slog.String("database", string(db.dialect)), slog.String("error", fmt.Sprint(err)))
 }

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"database/sql"
 	"errors"
 	"strings"
 
@@ -9,9 +10,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Dialect is which database it is. Its differences are the five hooks: the name of a
-// violated constraint (Unique), the error of an overlap (Overlap), which errors are worth
-// another try (Retryable), the lock clauses of Tx, and how a write begins.
+// Dialect is which database it is. All that differs between the two is in its five hooks:
+// the name of a violated constraint (Unique), the error of an overlap (Overlap), which
+// errors are worth another try (Retryable), the lock clauses, and how a transaction begins.
 type Dialect string
 
 // The two databases.
@@ -20,6 +21,7 @@ const (
 	Postgres Dialect = "postgres"
 )
 
+// lock gives the clause, or nothing on SQLite, where a writer has the whole database.
 func (d Dialect) lock(clause string) string {
 	if d == SQLite {
 		return ""
@@ -27,8 +29,22 @@ func (d Dialect) lock(clause string) string {
 	return clause
 }
 
+// begin says how a transaction opens: by a statement on SQLite, by options on PostgreSQL.
+func (d Dialect) begin(readOnly bool) (statement string, options *sql.TxOptions) {
+	switch {
+	case d == SQLite && readOnly:
+		return "BEGIN", nil
+	case d == SQLite:
+		return "BEGIN IMMEDIATE", nil // a read lock that is upgraded later does not wait its turn
+	case readOnly:
+		return "", &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	return "", &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
+
 // Unique gives the name of the unique constraint that err says was violated, as PostgreSQL
-// would name it: <table>_<columns>_key, or <table>_pkey.
+// would name it: <table>_<columns>_key, or <table>_pkey. Name constraints and unique indexes
+// so in the migrations of both databases: SQLite only tells the columns.
 func Unique(err error) (constraint string, ok bool) {
 	if pg, is := errors.AsType[*pgconn.PgError](err); is {
 		return pg.ConstraintName, pg.Code == "23505"
@@ -38,11 +54,11 @@ func Unique(err error) (constraint string, ok bool) {
 		return "", false
 	}
 	switch lite.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		table, _ := violated(lite)
+	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		table, _ := violated(lite.Error())
 		return table + "_pkey", true
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-		table, columns := violated(lite)
+		table, columns := violated(lite.Error())
 		return table + "_" + strings.Join(columns, "_") + "_key", true
 	}
 	return "", false
@@ -50,11 +66,10 @@ func Unique(err error) (constraint string, ok bool) {
 
 // violated reads "… constraint failed: table.a, table.b (2067)", the only place where
 // SQLite says which constraint it was.
-func violated(err *sqlite.Error) (table string, columns []string) {
-	_, list, _ := strings.Cut(err.Error(), "constraint failed: ")
-	_, more, twice := strings.Cut(list, "constraint failed: ")
-	if twice {
-		list = more
+func violated(message string) (table string, columns []string) {
+	list := message
+	if i := strings.LastIndex(list, "constraint failed: "); i >= 0 {
+		list = list[i+len("constraint failed: "):]
 	}
 	list, _, _ = strings.Cut(list, " (")
 	for part := range strings.SplitSeq(list, ", ") {
@@ -76,11 +91,28 @@ func Overlap(err error) bool {
 }
 
 // Retryable reports whether the transaction may simply be run again: a deadlock, a
-// serialisation failure or a lock that was not to be had.
+// serialisation failure, a lock that was not to be had, or a plan that another process's
+// migration made useless. Write does so by itself; callers see it only when that did not
+// help.
 func Retryable(err error) bool {
 	if pg, is := errors.AsType[*pgconn.PgError](err); is {
-		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "55P03"
+		switch pg.Code {
+		case "40001", "40P01", "55P03":
+			return true
+		case "0A000":
+			return strings.Contains(pg.Message, "cached plan")
+		}
+		return false
 	}
-	lite, is := errors.AsType[*sqlite.Error](err)
-	return is && (lite.Code()&0xff == sqlite3.SQLITE_BUSY || lite.Code()&0xff == sqlite3.SQLITE_LOCKED)
+	code, is := sqliteCode(err)
+	return is && (code&0xff == sqlite3.SQLITE_BUSY || code&0xff == sqlite3.SQLITE_LOCKED)
+}
+
+// constraint reports whether err is a constraint that was violated, of whatever kind.
+func constraint(err error) bool {
+	if pg, is := errors.AsType[*pgconn.PgError](err); is {
+		return strings.HasPrefix(pg.Code, "23")
+	}
+	code, is := sqliteCode(err)
+	return is && code&0xff == sqlite3.SQLITE_CONSTRAINT
 }

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// openTest opens an SQLite database with one table, for tests that look inside the writer.
+// openTest opens an SQLite database with two tables, for tests that look inside the writer.
 func openTest(t testing.TB) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "test.db")})
@@ -23,12 +24,17 @@ func openTest(t testing.TB) *DB {
 			t.Error(err)
 		}
 	})
-	err = db.Write(t.Context(), func(tx *Tx) error {
-		_, err := tx.Exec(`CREATE TABLE things (id integer PRIMARY KEY, body text NOT NULL)`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, table := range []string{
+		`CREATE TABLE things (id integer PRIMARY KEY, body text NOT NULL)`,
+		`CREATE TABLE children (id integer PRIMARY KEY, parent integer REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)`,
+	} {
+		err = db.Write(t.Context(), func(tx *Tx) error {
+			_, err := tx.Exec(table)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return db
 }
@@ -40,65 +46,58 @@ func add(tx *Tx) error {
 
 func rows(t testing.TB, db *DB) (n int64) {
 	t.Helper()
-	if err := db.Read(t.Context(), func(tx *Tx) error { return tx.QueryRow(`SELECT count(*) FROM things`).Scan(&n) }); err != nil {
+	if err := db.Read(context.Background(), func(tx *Tx) error { return tx.QueryRow(`SELECT count(*) FROM things`).Scan(&n) }); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// hold keeps the writer busy until the returned function is called, so that writes pile up
-// behind it and share a commit.
-func hold(t testing.TB, db *DB) (release func()) {
+// pile starts n writes while the writer is held up and waits until all of them are queued,
+// so that they share a commit. The returned function lets them go and gives their errors.
+func pile(t testing.TB, db *DB, n int, f func(i int) func(tx *Tx) error) (release func() []error) {
 	t.Helper()
-	started, free, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		err := db.Write(context.Background(), func(*Tx) error {
-			close(started)
+	started, free := make(chan struct{}), make(chan struct{})
+	begun := sync.OnceFunc(func() { close(started) })
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = db.Write(context.Background(), func(*Tx) error { // fails when the group does
+			begun() // it may run again
 			<-free
 			return nil
 		})
-		if err != nil {
-			t.Error(err)
-		}
-	}()
+	})
 	<-started
-	return func() {
-		close(free)
-		<-done
-	}
-}
-
-// pile starts n writes while the writer is held and returns when all of them are queued.
-func pile(t testing.TB, db *DB, n int, f func(i int) func(tx *Tx) error) (wait func() []error) {
-	t.Helper()
-	release := hold(t, db)
 	errs := make([]error, n)
-	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { errs[i] = db.Write(context.Background(), f(i)) })
-	}
-	for len(db.writer.queue) < n { // each is queued before it waits
+		for len(db.lite.writer.queue) <= i { // in order, so that tests know who is first
+			runtime.Gosched()
+		}
 	}
 	return func() []error {
-		release()
+		close(free)
 		wg.Wait()
 		return errs
 	}
 }
 
+func same(f func(tx *Tx) error) func(int) func(tx *Tx) error {
+	return func(int) func(tx *Tx) error { return f }
+}
+
 func TestManyWritesShareOneCommit(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
-	wait := pile(t, db, 40, func(int) func(tx *Tx) error { return add })
-	before := db.writer.commits.Load()
-	for _, err := range wait() {
+	before := db.Stats()
+	release := pile(t, db, 40, same(add))
+	for _, err := range release() {
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	if got := db.writer.commits.Load() - before; got != 2 { // the holder's, and one for all
-		t.Errorf("%d commits for 40 writes behind one", got)
+	after := db.Stats()
+	if commits, writes := after.Commits-before.Commits, after.Writes-before.Writes; commits != 1 || writes != 41 {
+		t.Errorf("%d commits for %d writes, want 1 for 41", commits, writes)
 	}
 	if n := rows(t, db); n != 40 {
 		t.Errorf("%d rows", n)
@@ -107,102 +106,41 @@ func TestManyWritesShareOneCommit(t *testing.T) {
 
 // A refusal saw what the group wrote before it, so its answer waits for that to be durable
 // as well, and it takes nobody with it.
-func TestRefusalWaitsForTheGroupAndHurtsNobody(t *testing.T) {
+func TestRefusalWaitsForTheCommitAndHurtsNobody(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
+	w := db.lite.writer
 	no := errors.New("no")
-	var last atomic.Int64
-	wait := pile(t, db, 10, func(i int) func(tx *Tx) error {
+	var answered, early atomic.Int64
+	commit := w.commit
+	release := pile(t, db, 10, func(i int) func(tx *Tx) error {
 		return func(tx *Tx) error {
-			last.Store(db.writer.commits.Load())
-			if err := add(tx); err != nil {
-				return err
+			if i == 0 { // on the writer's goroutine, which alone uses commit
+				w.commit = func() error {
+					early.Store(answered.Load())
+					return commit()
+				}
 			}
-			if i%2 == 0 {
-				return no
-			}
-			return nil
+			return errors.Join(add(tx), map[bool]error{true: no}[i%2 == 0])
 		}
 	})
+	errs := release()
+	answered.Add(int64(len(errs)))
 	refused := 0
-	for _, err := range wait() {
+	for _, err := range errs {
 		if errors.Is(err, no) {
 			refused++
 		} else if err != nil {
 			t.Error(err)
 		}
 	}
-	if n := rows(t, db); refused != 5 || n != 5 {
-		t.Errorf("%d refused, %d rows; want 5 and 5", refused, n)
-	}
-	if db.writer.commits.Load() <= last.Load() {
-		t.Error("refusals were answered before the commit")
+	if n := rows(t, db); refused != 5 || n != 5 || early.Load() != 0 {
+		t.Errorf("%d refused, %d rows, %d answered before the commit; want 5, 5, 0", refused, n, early.Load())
 	}
 }
 
-// A statement that ends the whole transaction by itself (here: a raw ROLLBACK, as SQLite
-// does on a full disk) has all members run again, and none is lost or doubled.
-func TestOuterEndRunsTheMembersAgain(t *testing.T) {
-	t.Parallel()
-	db := openTest(t)
-	var bad atomic.Int64
-	wait := pile(t, db, 8, func(i int) func(tx *Tx) error {
-		return func(tx *Tx) error {
-			if err := add(tx); err != nil {
-				return err
-			}
-			if i == 4 && bad.Add(1) == 1 {
-				_, err := tx.Exec(`ROLLBACK`)
-				return errors.Join(errors.New("disk full, as it were"), err)
-			}
-			return nil
-		}
-	})
-	for i, err := range wait() {
-		if err != nil {
-			t.Errorf("member %d: %v", i, err)
-		}
-	}
-	if n := rows(t, db); n != 8 || bad.Load() != 2 {
-		t.Errorf("%d rows after %d tries of the bad one, want 8 and 2", n, bad.Load())
-	}
-}
-
-// A commit that fails is an error for every member: never a success that is not there.
-func TestFailedCommitIsNobodysSuccess(t *testing.T) {
-	t.Parallel()
-	db := openTest(t)
-	err := db.Write(t.Context(), func(tx *Tx) error {
-		_, err := tx.Exec(`CREATE TABLE child (id integer PRIMARY KEY, parent integer REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wait := pile(t, db, 4, func(i int) func(tx *Tx) error {
-		return func(tx *Tx) error {
-			if i == 0 { // found out only at the commit
-				_, err := tx.Exec(`INSERT INTO child (parent) VALUES (99999)`)
-				return err
-			}
-			return add(tx)
-		}
-	})
-	for i, err := range wait() {
-		if err == nil || !strings.Contains(err.Error(), "commit") {
-			t.Errorf("member %d: %v, want the failed commit", i, err)
-		}
-	}
-	if n := rows(t, db); n != 0 {
-		t.Errorf("%d rows of a commit that failed", n)
-	}
-	if err := db.Write(t.Context(), add); err != nil {
-		t.Errorf("the writer did not recover: %v", err)
-	}
-}
-
-// A caller that goes away while its write runs changes nothing for the connection or the
-// others.
+// A caller that goes away while its write runs changes nothing for the connection or for
+// the others; one that goes away before is not run.
 func TestCancellationNeverReachesTheConnection(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)
@@ -217,22 +155,130 @@ func TestCancellationNeverReachesTheConnection(t *testing.T) {
 	if err != nil || rows(t, db) != 1 {
 		t.Errorf("%v, %d rows; want the write to be there", err, rows(t, db))
 	}
+
+	ctx, cancel = context.WithCancel(t.Context())
+	ran := false
+	release := pile(t, db, 1, same(add))
+	late := make(chan error)
+	go func() {
+		late <- db.Write(ctx, func(*Tx) error { ran = true; return nil })
+	}()
+	for len(db.lite.writer.queue) < 2 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-late; !errors.Is(err, context.Canceled) { // while the writer is still held up
+		t.Errorf("a write taken back while it waited: %v", err)
+	}
+	if errs := release(); errs[0] != nil || ran {
+		t.Errorf("its neighbour: %v; it ran: %v", errs[0], ran)
+	}
+}
+
+func TestPanicIsRaisedWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	var caught atomic.Value
+	release := pile(t, db, 3, same(add))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer func() { caught.Store(recover()) }()
+		_ = db.Write(context.Background(), func(tx *Tx) error {
+			if err := add(tx); err != nil {
+				return err
+			}
+			_, _ = tx.Query(`SELECT id FROM things`) //nolint:sqlclosecheck,rowserrcheck // left open on purpose
+			panic("boom")
+		})
+	})
+	for len(db.lite.writer.queue) < 4 {
+		runtime.Gosched()
+	}
+	for _, err := range release() {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	if n := rows(t, db); caught.Load() != "boom" || n != 3 {
+		t.Errorf("caught %v, %d rows; want boom and 3", caught.Load(), n)
+	}
+}
+
+// A test that fails inside a write function ends its goroutine, which is the writer's.
+func TestGoexitEndsTheCallerOnly(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	release := pile(t, db, 3, same(add))
+	ended, passed := make(chan struct{}), false
+	go func() {
+		defer close(ended)
+		_ = db.Write(context.Background(), func(tx *Tx) error {
+			_ = add(tx)
+			runtime.Goexit()
+			return nil
+		})
+		passed = true
+	}()
+	for len(db.lite.writer.queue) < 4 {
+		runtime.Gosched()
+	}
+	for _, err := range release() {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	<-ended
+	if err := db.Write(t.Context(), add); err != nil {
+		t.Error(err)
+	}
+	if n := rows(t, db); passed || n != 4 {
+		t.Errorf("%d rows, want 4; Write returned: %v", n, passed)
+	}
+}
+
+// With the outer context nothing tells the inner write that it is one, until it has waited.
+func TestNestedWriteIsNoticedWithTheOuterContext(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	err := db.Write(t.Context(), func(tx *Tx) error {
+		return errors.Join(add(tx), db.Write(context.Background(), add))
+	})
+	if !errors.Is(err, ErrNested) || rows(t, db) != 0 {
+		t.Errorf("%v, %d rows", err, rows(t, db))
+	}
+	for _, inner := range []func(context.Context, func(*Tx) error) error{db.Write, db.Read} {
+		err := db.Write(t.Context(), func(tx *Tx) error { return inner(tx.Context(), add) })
+		if !errors.Is(err, ErrNested) {
+			t.Errorf("with the transaction's context: %v", err)
+		}
+	}
+}
+
+// A write function that waits for another goroutine's write cannot be told apart from a slow
+// one; the inner deadline ends it.
+func TestNestedWriteElsewhereEndsWithItsDeadline(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	err := db.Write(t.Context(), func(*Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		inner := make(chan error)
+		go func() { inner <- db.Write(ctx, add) }()
+		return <-inner
+	})
+	if !errors.Is(err, context.DeadlineExceeded) || rows(t, db) != 0 {
+		t.Errorf("%v, %d rows", err, rows(t, db))
+	}
 }
 
 func TestCloseFinishesWhatWasAccepted(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	db, err := Open(t.Context(), Config{URL: "sqlite:" + path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Write(t.Context(), func(tx *Tx) error { _, err := tx.Exec(`CREATE TABLE things (id integer PRIMARY KEY, body text)`); return err }); err != nil {
-		t.Fatal(err)
-	}
-	wait := pile(t, db, 20, func(int) func(tx *Tx) error { return add })
+	db := openTest(t)
+	release := pile(t, db, 20, same(add))
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
-	for _, err := range wait() {
+	for _, err := range release() {
 		if err != nil {
 			t.Error(err)
 		}
@@ -240,41 +286,41 @@ func TestCloseFinishesWhatWasAccepted(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if err := db.Write(context.Background(), add); !errors.Is(err, errClosed) {
-		t.Errorf("a write after Close: %v", err)
+	for _, use := range []func(context.Context, func(*Tx) error) error{db.Write, db.Read} {
+		if err := use(context.Background(), add); !errors.Is(err, errClosed) {
+			t.Errorf("after Close: %v", err)
+		}
 	}
 }
 
-// BenchmarkCommit puts group commit beside one commit a write, in one run:
-//
-//	go test -bench Commit -run '^$' ./sqldb
-func BenchmarkCommit(b *testing.B) {
-	for _, clients := range []int{1, 8, 32} {
-		for _, way := range []string{"each", "group"} {
-			b.Run(fmt.Sprintf("%s-%d", way, clients), func(b *testing.B) {
-				db := openTest(b)
-				var alone sync.Mutex
-				var left atomic.Int64
-				left.Store(int64(b.N))
-				b.ResetTimer()
-				var wg sync.WaitGroup
-				for range clients {
-					wg.Go(func() {
-						for left.Add(-1) >= 0 {
-							if way == "each" {
-								alone.Lock()
-							}
-							if err := db.Write(b.Context(), add); err != nil {
-								b.Error(err)
-							}
-							if way == "each" {
-								alone.Unlock()
-							}
-						}
-					})
-				}
-				wg.Wait()
-			})
+// Statements are prepared once: the cache does not grow with use, and is emptied when
+// somebody builds SQL text.
+func TestStatementsAreKeptByText(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	w := db.lite.writer
+	for range 3 {
+		if err := db.Write(t.Context(), add); err != nil {
+			t.Fatal(err)
 		}
+	}
+	var before, after int
+	_ = db.Write(t.Context(), func(*Tx) error { before = len(w.conn.stmts); return nil })
+	_ = db.Write(t.Context(), func(tx *Tx) error { err := add(tx); after = len(w.conn.stmts); return err })
+	if before != after {
+		t.Errorf("%d statements, then %d", before, after)
+	}
+	for i := range maxStatements + 10 {
+		err := db.Write(t.Context(), func(tx *Tx) error {
+			var n int
+			return tx.QueryRow(fmt.Sprintf(`SELECT %d`, i)).Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = db.Write(t.Context(), func(*Tx) error { after = len(w.conn.stmts); return nil })
+	if after > maxStatements/2 {
+		t.Errorf("%d statements are kept", after)
 	}
 }

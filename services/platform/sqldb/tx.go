@@ -3,20 +3,28 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"fmt"
 	"time"
 )
 
 // Tx is one transaction. It is used by one goroutine and not after its function returned.
+// After a statement failed, whatever it was, all others fail too: PostgreSQL would not do
+// them, and SQLite may have undone what came before.
 type Tx struct {
 	db     *DB
-	ctx    context.Context
+	caller context.Context // of whoever called Write or Read
+	inner  context.Context // made when asked for
 	now    time.Time
-	run    runner
+	run    session
+	rows   *sql.Rows // the last query's, perhaps still open
+	failed error     // the first statement that failed
+	over   bool
 	commit []func()
 }
 
-// runner executes statements on whatever the transaction runs on.
-type runner interface {
+// session is a connection inside a transaction, with its prepared statements.
+type session interface {
 	exec(ctx context.Context, query string, args []any) (sql.Result, error)
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
 	queryRow(ctx context.Context, query string, args []any) *sql.Row
@@ -25,32 +33,124 @@ type runner interface {
 // Exec runs a statement and tells how many rows it changed. Its text must be a constant:
 // statements are prepared once a connection and kept by their text.
 func (tx *Tx) Exec(query string, args ...any) (affected int64, err error) {
-	res, err := tx.run.exec(tx.ctx, query, args)
-	if err != nil {
+	if err := tx.ready(); err != nil {
 		return 0, err
+	}
+	res, err := tx.run.exec(tx.caller, query, args)
+	if err != nil {
+		return 0, tx.fail(err)
 	}
 	return res.RowsAffected()
 }
 
-// Query runs a query; the caller closes the rows before the next statement.
+// Query runs a query; the caller closes the rows before the next statement and looks at
+// their Err.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
-	return tx.run.query(tx.ctx, query, args)
+	if err := tx.ready(); err != nil {
+		return nil, err
+	}
+	rows, err := tx.run.query(tx.caller, query, args)
+	if err != nil {
+		return nil, tx.fail(err)
+	}
+	tx.rows = rows
+	return rows, nil
 }
 
-// QueryRow runs a query for one row; its Scan returns ErrNoRows when there is none.
+// QueryRow runs a query for one row; its Scan, which must be called, returns ErrNoRows when
+// there is none.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
-	return tx.run.queryRow(tx.ctx, query, args)
+	if err := tx.ready(); err != nil {
+		return failedRow(err)
+	}
+	row := tx.run.queryRow(tx.caller, query, args)
+	if err := row.Err(); err != nil {
+		_ = tx.fail(err)
+	}
+	return row
 }
+
+// ready says why no statement may follow, if so.
+func (tx *Tx) ready() error {
+	switch {
+	case tx.over:
+		return errTxOver
+	case tx.failed == nil && tx.rows != nil:
+		if err := tx.closedRows(); err != nil {
+			return err
+		}
+	}
+	if tx.failed != nil {
+		return fmt.Errorf("%w: %w", errAborted, tx.failed)
+	}
+	return nil
+}
+
+// closedRows looks after the last query: an error met while reading its rows counts as a
+// failed statement, and open rows would be in the way of the next one.
+func (tx *Tx) closedRows() error {
+	if _, err := tx.rows.Columns(); err == nil { // closed rows have none
+		return tx.fail(errRowsOpen)
+	}
+	if err := tx.rows.Err(); err != nil {
+		_ = tx.fail(err)
+	}
+	tx.rows = nil
+	return nil
+}
+
+func (tx *Tx) fail(err error) error {
+	if tx.failed == nil {
+		tx.failed = err
+	}
+	return err
+}
+
+// end closes what the function left open and gives the error of the whole: f's own, or that
+// of a statement whose failure f passed over.
+func (tx *Tx) end(err error) error {
+	if tx.rows != nil {
+		if rowsErr := tx.rows.Err(); rowsErr != nil {
+			_ = tx.fail(rowsErr)
+		}
+		if closeErr := tx.rows.Close(); closeErr != nil {
+			_ = tx.fail(closeErr)
+		}
+		tx.rows = nil
+	}
+	tx.over = true
+	if err == nil && tx.failed != nil {
+		return fmt.Errorf("sqldb: a failed statement was passed over: %w", tx.failed)
+	}
+	return err
+}
+
+// retryable reports whether the transaction failed for a reason that another run may not
+// meet, even if the function made another error of it.
+func (tx *Tx) retryable(err error) bool { return Retryable(err) || Retryable(tx.failed) }
 
 // Now is the transaction's one instant, UTC in microseconds. Running it again changes it.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// Context is the context to use inside the transaction. A Write with it fails as nested.
-func (tx *Tx) Context() context.Context { return tx.ctx }
+// Context is the caller's context, marked so that a Write or Read with it fails as nested.
+// On SQLite it does not end with the caller's.
+func (tx *Tx) Context() context.Context {
+	if tx.inner == nil {
+		outer := tx.caller
+		if tx.db.dialect == SQLite {
+			outer = context.WithoutCancel(outer)
+		}
+		tx.inner = context.WithValue(outer, insideKey{}, true)
+	}
+	return tx.inner
+}
 
-// OnCommit has f called once the transaction is durable, on the caller's goroutine, and not
-// at all when it does not commit.
+// OnCommit has f called once the transaction is durable, on the goroutine that called Write
+// and before that returns; not at all when it does not commit. f must not panic.
 func (tx *Tx) OnCommit(f func()) { tx.commit = append(tx.commit, f) }
+
+// DB is the database that the transaction is on.
+func (tx *Tx) DB() *DB { return tx.db }
 
 // Dialect tells which database the transaction is on.
 func (tx *Tx) Dialect() Dialect { return tx.db.dialect }
@@ -62,77 +162,41 @@ func (tx *Tx) ForUpdate() string { return tx.db.dialect.lock(" FOR UPDATE") }
 // ForShare is the clause that keeps others from changing the selected rows until the end.
 func (tx *Tx) ForShare() string { return tx.db.dialect.lock(" FOR SHARE") }
 
-// SkipLocked is ForUpdate for taking whatever nobody else has.
+// SkipLocked is the clause, instead of ForUpdate, that takes whatever nobody else has:
+// " FOR UPDATE SKIP LOCKED", or nothing on SQLite.
 func (tx *Tx) SkipLocked() string { return tx.db.dialect.lock(" FOR UPDATE SKIP LOCKED") }
 
+// committed tells those who asked that the transaction is durable.
 func (tx *Tx) committed() {
 	for _, f := range tx.commit {
 		f()
 	}
 }
 
-// poolRunner runs on a transaction of the pool with the pool's prepared statements.
-type poolRunner struct {
-	db *DB
-	tx *sql.Tx
+// run1 runs f in tx and turns what it left behind into one error. A panic passes through,
+// with everything that f opened closed behind it.
+func run1(tx *Tx, f func(tx *Tx) error) error {
+	returned := false
+	defer func() {
+		if !returned {
+			_ = tx.end(nil)
+		}
+	}()
+	err := f(tx)
+	returned = true
+	return tx.end(err)
 }
 
-func (r poolRunner) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	s, err := r.db.stmts.get(ctx, r.db.pool, query)
-	if err != nil {
-		return nil, err
-	}
-	return r.tx.StmtContext(ctx, s), nil
+// failedRow gives a Row whose Scan returns err. Only database/sql can make one, so it is
+// asked of a database that there is not.
+func failedRow(err error) *sql.Row {
+	none := sql.OpenDB(failing{err})
+	defer none.Close() //nolint:errcheck // it never opened anything
+	return none.QueryRowContext(context.Background(), "")
 }
 
-func (r poolRunner) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	if r.db.dialect == Postgres { // pgx prepares and keeps by itself
-		return r.tx.ExecContext(ctx, query, args...)
-	}
-	s, err := r.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(ctx, args...)
-}
+// failing is a database that cannot be connected to, for the reason it holds.
+type failing struct{ err error }
 
-func (r poolRunner) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	if r.db.dialect == Postgres {
-		return r.tx.QueryContext(ctx, query, args...)
-	}
-	s, err := r.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(ctx, args...)
-}
-
-func (r poolRunner) queryRow(ctx context.Context, query string, args []any) *sql.Row {
-	if r.db.dialect == Postgres {
-		return r.tx.QueryRowContext(ctx, query, args...)
-	}
-	s, err := r.stmt(ctx, query)
-	if err != nil {
-		return r.tx.QueryRowContext(ctx, query, args...) // says the same error, as a Row
-	}
-	return s.QueryRowContext(ctx, args...)
-}
-
-// Micros is how instants are stored: microseconds since 1970, UTC.
-func Micros(t time.Time) int64 { return t.UnixMicro() }
-
-// Time is the instant that Micros stored.
-func Time(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
-
-// NullMicros stores an instant that may be absent: NULL for the zero time.
-func NullMicros(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
-}
-
-// NullTime is the instant that NullMicros stored, zero for NULL.
-func NullTime(n sql.NullInt64) time.Time {
-	if !n.Valid {
-		return time.Time{}
-	}
-	return Time(n.Int64)
-}
+func (f failing) Connect(context.Context) (driver.Conn, error) { return nil, f.err }
+func (f failing) Driver() driver.Driver                        { return nil }

@@ -1,257 +1,379 @@
 package sqldb
 
 import (
-	"bytes"
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/upright-clinic/upright/services/platform/clock"
+	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
-// maxGroup bounds how many writes share a commit, so that the first does not wait for a
-// crowd; maxTries bounds how often a group is run when the outer transaction ends by itself.
 const (
+	// maxGroup bounds how many writes share a commit.
 	maxGroup = 256
-	maxTries = 8
+	// maxGather bounds how long a group takes in more, so that its first does not wait for
+	// a crowd.
+	maxGather = 10 * time.Millisecond
+	// stuckAfter is how long a group may take before those who wait are told to look
+	// whether they wait for themselves.
+	stuckAfter = 250 * time.Millisecond
+	// maxLooks is how often a write without a deadline looks before it gives up: 30 s.
+	maxLooks = 120
 )
 
 // writer owns SQLite's one writing connection and commits waiting writes in groups.
+//
+// Only its goroutine touches conn, group, current and redo.
 type writer struct {
-	db      *DB
-	pool    *sql.DB
-	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt
-	queue   chan *member
-	stopped chan struct{}
+	db    *DB
+	conn  *liteConn
+	queue chan *member
+
 	mu      sync.RWMutex // guards closed against sends on queue
 	closed  bool
-	running atomic.Pointer[[]byte] // id of the writer's goroutine while a member runs
-	commits atomic.Int64
+	stopped chan struct{}
+
+	group   []*member // ran in the open transaction
+	current *member   // is running
+	redo    []*member // of a group that a Goexit ended, to be run again
+
+	broken atomic.Pointer[error] // set for good once the disk lost what was written
+	id     atomic.Int64          // of the goroutine
+	stuck  watch
+	commit func() error // sends COMMIT; tests make it fail
 }
 
-// member is one write that waits for its group's commit.
-type member struct {
-	ctx   context.Context
-	f     func(tx *Tx) error
-	tx    *Tx
-	err   error
-	panic any
-	done  chan struct{}
+func newWriter(db *DB, conn *liteConn) *writer {
+	w := &writer{db: db, conn: conn, queue: make(chan *member, maxGroup), stopped: make(chan struct{})}
+	w.commit = func() error { return w.conn.command("COMMIT") }
+	w.stuck.init()
+	go w.run()
+	return w
 }
 
-// errClosed is returned for writes after Close.
-var errClosed = errors.New("sqldb: database is closed")
-
-// bg is the context of every statement on the writer's connection: a caller that gives up
-// must not leave the group's transaction half-way.
-var bg = context.Background()
-
-func newWriter(ctx context.Context, db *DB, pool *sql.DB) (*writer, error) {
-	pool.SetMaxOpenConns(1)
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{db: db, pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}, queue: make(chan *member, 1024), stopped: make(chan struct{})}
-	go w.loop()
-	return w, nil
-}
-
+// write has f run by the writer and returns what became of it.
 func (w *writer) write(ctx context.Context, f func(tx *Tx) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := w.failure(); err != nil {
 		return err
 	}
-	if id := w.running.Load(); id != nil && bytes.Equal(*id, goroutine()) {
-		return ErrNested
-	}
 	m := &member{ctx: ctx, f: f, done: make(chan struct{})}
-	w.mu.RLock()
-	if w.closed {
-		w.mu.RUnlock()
-		return errClosed
+	if err := w.enqueue(ctx, m); err != nil {
+		return err
 	}
-	w.queue <- m
-	w.mu.RUnlock()
-	<-m.done
-	if m.panic != nil {
-		panic(m.panic)
+	if err := w.await(ctx, m); err != nil {
+		return err
 	}
-	if m.err == nil {
+	switch {
+	case m.exited:
+		runtime.Goexit() // as f did, on the goroutine that f was meant for
+	case m.panicked:
+		panic(m.panic) // f's, not ours
+	case m.err == nil:
 		m.tx.committed()
 	}
 	return m.err
 }
 
-// loop commits whatever waits, until the queue is closed and empty.
-func (w *writer) loop() {
-	defer close(w.stopped)
-	id := goroutine()
-	for first := range w.queue {
-		group := append(make([]*member, 0, 8), first)
-	fill:
-		for len(group) < maxGroup {
-			select {
-			case m, ok := <-w.queue:
-				if !ok {
-					break fill
-				}
-				group = append(group, m)
-			default:
-				break fill
+func (w *writer) enqueue(ctx context.Context, m *member) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	for looks := 0; ; looks++ {
+		select {
+		case w.queue <- m:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.stuck.rung():
+			if err := w.look(looks); err != nil {
+				return err
 			}
 		}
-		w.commit(group, &id)
-		for _, m := range group {
-			close(m.done)
+	}
+}
+
+// await returns nil when m was answered. Until it is started, m can be taken back: at the
+// end of ctx, or when it turns out that it waits for itself.
+func (w *writer) await(ctx context.Context, m *member) error {
+	for looks := 0; ; looks++ {
+		var err error
+		select {
+		case <-m.done:
+			return nil
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-w.stuck.rung():
+			err = w.look(looks)
+		}
+		if err != nil {
+			if m.state.CompareAndSwap(waiting, withdrawn) {
+				return err
+			}
+			<-m.done
+			return nil
 		}
 	}
 }
 
-// commit runs a group and makes it durable. When the outer transaction ends by itself, the
-// members are run again from the start; when that does not help, all of them fail.
-func (w *writer) commit(group []*member, id *[]byte) {
-	var err error
-	for try := range maxTries {
-		if err = w.try(group, id); err == nil {
-			return
-		}
-		w.rollback()
-		if !Retryable(err) && !errors.Is(err, errOuterEnded) {
-			break
-		}
-		if try > 1 { // another process has the file: give it time
-			wait := time.NewTimer(time.Duration(try) * 10 * time.Millisecond)
-			<-wait.C
-		}
+// look is what a waiting write does when a group takes long. A Write inside a write function
+// runs on the writer's own goroutine and would wait for ever.
+func (w *writer) look(looks int) error {
+	if goroutineID() == w.id.Load() {
+		return ErrNested
 	}
-	for _, m := range group {
-		if m.err == nil && m.panic == nil {
-			m.err = fmt.Errorf("sqldb: commit: %w", err)
-		}
+	if looks >= maxLooks {
+		return fault.New(fault.Unavailable, "DATABASE_BUSY", "the database is busy; try again")
 	}
-}
-
-// errOuterEnded says that an error in one member ended the transaction of all.
-var errOuterEnded = errors.New("sqldb: the group's transaction ended")
-
-func (w *writer) try(group []*member, id *[]byte) error {
-	if err := w.command("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	for _, m := range group {
-		if err := w.member(m, id); err != nil {
-			return err
-		}
-	}
-	if err := w.command("COMMIT"); err != nil {
-		return err
-	}
-	w.commits.Add(1)
 	return nil
 }
 
-// member runs one write in a savepoint. It returns an error only when the transaction of
-// the whole group is gone.
-func (w *writer) member(m *member, id *[]byte) error {
-	m.err, m.panic = nil, nil
-	if m.err = m.ctx.Err(); m.err != nil {
-		return nil
+// run commits groups until the queue is closed and empty. A write function that calls
+// runtime.Goexit, as a test that fails does, takes this goroutine with it: the deferred call
+// starts another.
+func (w *writer) run() {
+	w.id.Store(goroutineID())
+	finished := false
+	defer func() {
+		if !finished {
+			w.redo = w.afterExit()
+			go w.run()
+		}
+	}()
+	for len(w.redo) > 0 {
+		m := w.redo[0]
+		w.redo = w.redo[1:]
+		w.alone(m)
 	}
-	if err := w.command("SAVEPOINT member"); err != nil {
-		return err
+	for m := range w.queue {
+		w.commitGroup(m)
 	}
-	m.tx = &Tx{db: w.db, ctx: context.WithValue(context.WithoutCancel(m.ctx), insideKey{}, true), now: w.db.clock.Now(), run: w}
-	w.running.Store(id)
-	m.err, m.panic = protect(m.f, m.tx)
-	w.running.Store(nil)
-	if m.err == nil && m.panic == nil {
-		return w.command("RELEASE member")
-	}
-	if err := w.command("ROLLBACK TO member"); err != nil {
-		return errors.Join(errOuterEnded, err)
-	}
-	return w.command("RELEASE member")
+	finished = true
+	w.stuck.stop()
+	w.conn.close()
+	close(w.stopped)
 }
 
-func protect(f func(tx *Tx) error, tx *Tx) (err error, caught any) { //nolint:revive,staticcheck // the panic is the second answer, not an error
-	defer func() { caught = recover() }()
-	return f(tx), nil
-}
-
-// rollback ends the transaction if there still is one.
-func (w *writer) rollback() { _ = w.command("ROLLBACK") }
-
-func (w *writer) command(query string) error {
-	_, err := w.exec(bg, query, nil)
-	return err
-}
-
-func (w *writer) stmt(query string) (*sql.Stmt, error) {
-	if s := w.stmts[query]; s != nil {
-		return s, nil
+// afterExit undoes the group of a member that called Goexit, answers that member, and gives
+// those that have to be run again.
+func (w *writer) afterExit() []*member {
+	w.rollback()
+	again := append(slices.Clone(w.group), w.redo...)
+	w.clearGroup()
+	if m := w.current; m != nil {
+		w.current = nil
+		m.exited = true
+		w.answer(m)
 	}
-	s, err := w.conn.PrepareContext(bg, query)
+	return again
+}
+
+// commitGroup runs first and whatever else waits in one transaction, commits it and answers
+// all of them.
+func (w *writer) commitGroup(first *member) {
+	if !first.start() {
+		return
+	}
+	w.stuck.start()
+	defer w.stuck.stop()
+	begin, _ := SQLite.begin(false)
+	if err := w.conn.command(begin); err != nil {
+		w.rollback()
+		w.refuse(first, err)
+		return
+	}
+	end := clock.System.Now().Add(maxGather)
+	for m := first; m != nil; m = w.next(end) {
+		w.current = m
+		intact := w.inSavepoint(m)
+		w.current = nil
+		w.group = append(w.group, m)
+		if !intact {
+			w.rollback()
+			w.eachAlone()
+			return
+		}
+	}
+	err := w.commit()
+	if err == nil {
+		w.committed()
+		return
+	}
+	w.rollback()
+	if constraint(err) && len(w.group) > 1 {
+		w.eachAlone() // a deferred constraint: only one of them is to blame
+		return
+	}
+	w.notCommitted(err)
+}
+
+// next starts another member of the group, if one waits. Those who are just about to ask
+// get the processor once, since a commit costs far more than that.
+func (w *writer) next(end time.Time) *member {
+	yielded := false
+	for len(w.group) < maxGroup {
+		select {
+		case m, ok := <-w.queue:
+			if !ok {
+				return nil
+			}
+			if m.start() {
+				return m
+			}
+		default:
+			if yielded || clock.System.Now().After(end) {
+				return nil
+			}
+			yielded = true
+			runtime.Gosched()
+		}
+	}
+	return nil
+}
+
+// inSavepoint runs one member. It reports false when the transaction of the whole group is
+// gone: SQLite ends it by itself when the disk is full or fails.
+func (w *writer) inSavepoint(m *member) (intact bool) {
+	if w.conn.command("SAVEPOINT member") != nil {
+		return false
+	}
+	m.run(w.db, w.conn)
+	if m.err != nil || m.panicked {
+		if w.conn.command("ROLLBACK TO member") != nil {
+			return false
+		}
+	}
+	return w.conn.command("RELEASE member") == nil && !m.tx.retryable(m.err)
+}
+
+// eachAlone runs the members of an undone group again, each in a transaction of its own, so
+// that whatever was wrong with one of them does not reach the others.
+func (w *writer) eachAlone() {
+	w.redo = append(slices.Clone(w.group), w.redo...)
+	w.clearGroup()
+	for len(w.redo) > 0 {
+		m := w.redo[0]
+		w.redo = w.redo[1:]
+		w.alone(m)
+	}
+}
+
+// alone runs one member again, in a transaction of its own.
+func (w *writer) alone(m *member) {
+	w.db.stats.reruns.Add(1)
+	begin, _ := SQLite.begin(false)
+	if err := w.conn.command(begin); err != nil {
+		w.rollback()
+		w.refuse(m, err)
+		return
+	}
+	w.current = m
+	m.run(w.db, w.conn)
+	w.current = nil
+	if m.err != nil || m.panicked {
+		w.rollback()
+		w.answer(m)
+		return
+	}
+	w.group = append(w.group, m)
+	if err := w.commit(); err != nil {
+		w.rollback()
+		w.notCommitted(err)
+		return
+	}
+	w.committed()
+}
+
+// committed answers the members of a group that is durable.
+func (w *writer) committed() {
+	w.db.stats.commits.Add(1)
+	for _, m := range w.group {
+		w.answer(m)
+	}
+	w.clearGroup()
+	w.conn.trim()
+	ckpt := w.db.lite.ckpt
+	if !ckpt.help.CompareAndSwap(true, false) {
+		ckpt.committed()
+		return
+	}
+	if _, err := checkpoint(w.conn); err != nil {
+		w.db.warn("checkpoint failed", err)
+	}
+}
+
+// notCommitted answers a group that is not there: whoever succeeded did not, and whoever was
+// refused may have been refused because of one who did not.
+func (w *writer) notCommitted(err error) {
+	if fsyncFailed(err) {
+		failure := error(fault.New(fault.Unavailable, "DATABASE_FAILED", "the database cannot save anything at the moment").Because(err))
+		w.broken.CompareAndSwap(nil, &failure)
+		w.db.warn("the disk did not keep what was written: check it, then restart", err)
+	}
+	for _, m := range w.group {
+		w.refuse(m, err)
+	}
+	w.clearGroup()
+}
+
+// refuse answers a member whose transaction could not begin or end.
+func (w *writer) refuse(m *member, err error) {
+	if broken := w.failure(); broken != nil {
+		err = broken
+	}
+	m.err = err
+	w.answer(m)
+}
+
+func (w *writer) answer(m *member) {
+	w.db.stats.writes.Add(1)
+	close(m.done)
+}
+
+func (w *writer) clearGroup() {
+	clear(w.group)
+	w.group = w.group[:0]
+}
+
+// rollback ends the transaction if there still is one. A connection that does not let go of
+// it is replaced.
+func (w *writer) rollback() {
+	err := w.conn.command("ROLLBACK")
+	if code, _ := sqliteCode(err); err == nil || code == sqlite3.SQLITE_ERROR { // no transaction is active
+		return
+	}
+	w.db.warn("rollback failed, connecting anew", err)
+	fresh, err := openLiteConn(bg, w.db.lite.pool)
 	if err != nil {
-		return nil, err
+		w.db.warn("cannot connect anew", err)
+		return
 	}
-	w.stmts[query] = s
-	return s, nil
+	w.conn.close()
+	w.conn = fresh
 }
 
-func (w *writer) exec(_ context.Context, query string, args []any) (sql.Result, error) {
-	s, err := w.stmt(query)
-	if err != nil {
-		return nil, err
+// failure says why nothing can be written any more, if so.
+func (w *writer) failure() error {
+	if err := w.broken.Load(); err != nil {
+		return *err
 	}
-	return s.ExecContext(bg, args...)
+	return nil
 }
 
-func (w *writer) query(_ context.Context, query string, args []any) (*sql.Rows, error) {
-	s, err := w.stmt(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(bg, args...)
-}
-
-func (w *writer) queryRow(_ context.Context, query string, args []any) *sql.Row {
-	s, err := w.stmt(query)
-	if err != nil {
-		return w.conn.QueryRowContext(bg, query, args...) // says the same error, as a Row
-	}
-	return s.QueryRowContext(bg, args...)
-}
-
-func (w *writer) close() error {
+// close ends the writer after everything it accepted. It may be called again.
+func (w *writer) close() {
 	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return nil
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
 	}
-	w.closed = true
-	close(w.queue)
 	w.mu.Unlock()
 	<-w.stopped
-	for _, s := range w.stmts {
-		_ = s.Close()
-	}
-	return errors.Join(w.conn.Close(), w.pool.Close())
-}
-
-// insideKey marks the context of a running write function.
-type insideKey struct{}
-
-func insideWrite(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
-
-// goroutine names the calling goroutine. A write function that calls Write with an outer
-// context would wait for itself; this is how that is noticed instead.
-func goroutine() []byte {
-	var buf [40]byte
-	b := buf[:runtime.Stack(buf[:], false)]
-	b = bytes.TrimPrefix(b, []byte("goroutine "))
-	return bytes.Clone(b[:max(0, bytes.IndexByte(b, ' '))])
 }

@@ -84,6 +84,13 @@ func (b Bits) All(s Span) bool {
 	return all
 }
 
+// Any reports whether a bit of the span is set.
+func (b Bits) Any(s Span) bool {
+	found := false
+	b.masks(s, func(w int, m uint64) { found = found || b.words[w]&m != 0 })
+	return found
+}
+
 // word returns the 64 bits from the slot at, a multiple of wordSlots.
 func (b Bits) word(at Slot) uint64 {
 	if i := (at - b.first) / wordSlots; at >= b.first && int(i) < len(b.words) {

@@ -39,6 +39,9 @@ type Gate struct {
 	Allowed       []Allowance
 	Blocked       []Block
 	ReleaseNeeded []Block
+	// TriageDate is the civil day of the triage, which SameDayOnly means; zero when not known,
+	// and then the present day is meant.
+	TriageDate civil.Date
 	// ExpireTime is when the result stops being good; zero when it does not.
 	ExpireTime time.Time
 	// ChangeTime is when the gate last changed, as far as booking knows; zero when it does
@@ -124,19 +127,23 @@ func (g Gate) askScreened(a GateAsk) *fault.Error {
 			return b.refuse("RELEASE_NEEDED", "A clinician must release this treatment first.", a.By)
 		}
 	}
+	only := a.Today
+	if !g.TriageDate.IsZero() {
+		only = g.TriageDate
+	}
 	sameDay := false
 	for _, may := range g.Allowed {
 		if !may.covers(a) {
 			continue
 		}
-		if !may.SameDayOnly || a.Date == a.Today {
+		if !may.SameDayOnly || a.Date == only {
 			return nil
 		}
 		sameDay = true
 	}
 	refusal := closed("The intake's result does not let this be booked.")
 	if sameDay {
-		refusal = closed("The intake's result lets this be booked for today only.").With("next_eligible_date", a.Today.String())
+		refusal = closed("The intake's result lets this be booked for the day of the intake only.").With("allowed_date", only.String())
 	}
 	if kinds := g.kinds(); kinds != "" {
 		refusal = refusal.With("allowed_kinds", kinds)

@@ -51,6 +51,7 @@ func TestGate(t *testing.T) {
 		{"referral, plan unheard of", referral, GateAsk{Kind: Injection, Discipline: FacetJointInjection, By: Staff, UnderPlan: true}, "GATE_CLOSED"},
 		{"urgent, today", urgent, GateAsk{Kind: TelephoneReview, Date: today, By: Patient}, "+"},
 		{"urgent, tomorrow", urgent, GateAsk{Kind: TelephoneReview, Date: tomorrow, By: Patient}, "GATE_CLOSED"},
+		{"urgent, triaged yesterday, today", Gate{State: Screened, Level: 5, Allowed: urgent.Allowed, TriageDate: today.AddDays(-1)}, GateAsk{Kind: TelephoneReview, Date: today, By: Patient}, "GATE_CLOSED"},
 		{"urgent, treatment by staff", urgent, GateAsk{Kind: Treatment, Discipline: Massage, Date: today, By: Staff}, "GATE_CLOSED"},
 		{"emergency, anything", emergency, GateAsk{Kind: InitialAssessment, By: Staff}, "GATE_CLOSED"},
 		{"emergency, under an older plan", emergency, GateAsk{Kind: Treatment, Discipline: Massage, By: Staff, UnderPlan: true}, "GATE_CLOSED"},

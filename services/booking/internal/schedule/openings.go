@@ -11,10 +11,17 @@ type Lane struct {
 
 // Place is what a location has to offer for a query.
 type Place struct {
-	// Rooms is the free time of each room that suits, one bitmap a room.
-	Rooms []Bits
-	// Equipment is, for each capability needed, the free time of each device that has it.
-	Equipment [][]Bits
+	// Rooms are the rooms that suit.
+	Rooms []Free
+	// Equipment is, for each capability needed, the devices that have it.
+	Equipment [][]Free
+}
+
+// Free is the free time of a room or a device. RoomID is the room itself, or the room that a
+// device never leaves; empty for one that is moved about.
+type Free struct {
+	RoomID string
+	Bits   Bits
 }
 
 // Query asks for the starts at which a visit fits everybody and everything.
@@ -69,28 +76,34 @@ func commonStarts(q Query, place Place, grid Bits, shape Footprint, fits func(Bi
 	if q.Patient != nil {
 		starts.And(fits(*q.Patient, shape.Patient))
 	}
-	if q.Type.NeedsRoom(q.Mode) {
-		starts.And(anyFits(place.Rooms, shape.Room, fits))
-	}
-	for i := range q.Type.NeedsEquipment(q.Mode) {
-		var devices []Bits
-		if i < len(place.Equipment) {
-			devices = place.Equipment[i]
-		}
-		starts.And(anyFits(devices, shape.Equipment, fits))
-	}
+	starts.And(placeStarts(q, place, shape, fits))
 	return starts
 }
 
-// anyFits is the union of what fits each of a pool: one of it must be free all the time.
-func anyFits(pool []Bits, part Span, fits func(Bits, Span) Bits) Bits {
-	var union Bits
-	for i, free := range pool {
-		if b := fits(free, part); i == 0 {
-			union = b
-		} else {
-			union.Or(b)
+// placeStarts is the union, over the rooms that suit, of when the room is free together with
+// one device of each kind that is in it or can be brought. A visit that needs no room takes
+// devices wherever they are.
+func placeStarts(q Query, place Place, shape Footprint, fits func(Bits, Span) Bits) Bits {
+	needs := q.Type.NeedsEquipment(q.Mode)
+	withDevices := func(starts Bits, roomID string) Bits {
+		for i := range needs {
+			union := NewBits(starts.Span())
+			for _, device := range place.Equipment[i] {
+				if roomID == "" || device.RoomID == "" || device.RoomID == roomID {
+					union.Or(fits(device.Bits, shape.Equipment))
+				}
+			}
+			starts.And(union)
 		}
+		return starts
+	}
+	union := NewBits(Reach(q.Type, q.Minutes, q.Starts))
+	if !q.Type.NeedsRoom(q.Mode) {
+		union.Set(union.Span())
+		return withDevices(union, "")
+	}
+	for _, room := range place.Rooms {
+		union.Or(withDevices(fits(room.Bits, shape.Room), room.RoomID))
 	}
 	return union
 }
@@ -98,9 +111,11 @@ func anyFits(pool []Bits, part Span, fits func(Bits, Span) Bits) Bits {
 // Resource is a room or a device with what it can do.
 type Resource struct {
 	ID, LocationID string
-	Kind           ResourceKind
-	Capabilities   []string
-	Inactive       bool
+	// RoomID is the room that a device never leaves; empty for one that is moved about.
+	RoomID       string
+	Kind         ResourceKind
+	Capabilities []string
+	Inactive     bool
 }
 
 // Suits reports whether the resource has every capability named.

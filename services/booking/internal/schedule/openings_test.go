@@ -13,9 +13,15 @@ type world struct {
 	q        Query
 	lanes    [][]Span            // free time
 	rooms    map[string][][]Span // by location, then room
-	devices  map[string][][][]Span
+	devices  map[string][][]device
 	patient  []Span
 	location *time.Location
+}
+
+// device is free time of a device and the index of the room that it never leaves, or -1.
+type device struct {
+	room int
+	free []Span
 }
 
 func drawSpans(t *rapid.T, label string, reach Span) (list []Span) {
@@ -36,7 +42,7 @@ func painted(list []Span, reach Span) Bits {
 
 func drawWorld(t *rapid.T) world {
 	minutes := func(label string, most int) int { return 5 * rapid.IntRange(0, most).Draw(t, label) }
-	w := world{rooms: map[string][][]Span{}, devices: map[string][][][]Span{}}
+	w := world{rooms: map[string][][]Span{}, devices: map[string][][]device{}}
 	w.location = time.FixedZone("", rapid.SampledFrom([]int{0, 3600, -12600, 20700}).Draw(t, "offset"))
 	typ := &Type{
 		Duration: 5 + minutes("duration", 11), BufferBefore: minutes("before", 4), BufferAfter: minutes("after", 4),
@@ -55,18 +61,22 @@ func drawWorld(t *rapid.T) world {
 	}
 	for i := range 2 {
 		id := fmt.Sprint("loc", i)
-		place := Place{Equipment: make([][]Bits, len(typ.EquipmentCapabilities))}
-		for range rapid.IntRange(0, 2).Draw(t, id+" rooms") {
+		place := Place{Equipment: make([][]Free, len(typ.EquipmentCapabilities))}
+		for r := range rapid.IntRange(0, 2).Draw(t, id+" rooms") {
 			free := drawSpans(t, id+" room", reach)
 			w.rooms[id] = append(w.rooms[id], free)
-			place.Rooms = append(place.Rooms, painted(free, reach))
+			place.Rooms = append(place.Rooms, Free{fmt.Sprint("room", r), painted(free, reach)})
 		}
 		for k := range typ.EquipmentCapabilities {
 			w.devices[id] = append(w.devices[id], nil)
 			for range rapid.IntRange(0, 2).Draw(t, id+" devices") {
-				free := drawSpans(t, id+" device", reach)
-				w.devices[id][k] = append(w.devices[id][k], free)
-				place.Equipment[k] = append(place.Equipment[k], painted(free, reach))
+				d := device{rapid.IntRange(-1, 1).Draw(t, id+" device's room"), drawSpans(t, id+" device", reach)}
+				w.devices[id][k] = append(w.devices[id][k], d)
+				free := Free{"", painted(d.free, reach)}
+				if d.room >= 0 {
+					free.RoomID = fmt.Sprint("room", d.room)
+				}
+				place.Equipment[k] = append(place.Equipment[k], free)
 			}
 		}
 		w.q.Places[id] = place
@@ -99,15 +109,6 @@ func free(list []Span, need Span) bool {
 	return true
 }
 
-func anyFree(pool [][]Span, need Span) bool {
-	for _, list := range pool {
-		if free(list, need) {
-			return true
-		}
-	}
-	return false
-}
-
 // opens is the oracle: it takes one start and looks at every slot of everything it needs,
 // with the lengths added up by hand.
 func (w world) opens(lane int, s Slot) bool {
@@ -125,11 +126,25 @@ func (w world) opens(lane int, s Slot) bool {
 	if w.q.Mode != InPerson {
 		return true
 	}
-	if !typ.NoRoom && !anyFree(w.rooms[id], Span{s - before, s + d + max(after, rest)}) {
-		return false
+	if typ.NoRoom {
+		return w.devicesFree(id, -1, Span{s - before, s + d + after})
 	}
-	for k := range typ.EquipmentCapabilities {
-		if !anyFree(w.devices[id][k], Span{s - before, s + d + after}) {
+	for room, list := range w.rooms[id] {
+		if free(list, Span{s - before, s + d + max(after, rest)}) && w.devicesFree(id, room, Span{s - before, s + d + after}) {
+			return true
+		}
+	}
+	return false
+}
+
+// devicesFree looks for one free device of each kind that can be used in the room; -1 is any.
+func (w world) devicesFree(location string, room int, need Span) bool {
+	for _, pool := range w.devices[location] {
+		found := false
+		for _, d := range pool {
+			found = found || (room < 0 || d.room < 0 || d.room == room) && free(d.free, need)
+		}
+		if !found {
 			return false
 		}
 	}
@@ -178,7 +193,7 @@ func BenchmarkOpenings(b *testing.B) {
 	for range 4 {
 		room := NewBits(reach)
 		room.Set(reach)
-		place.Rooms = append(place.Rooms, room)
+		place.Rooms = append(place.Rooms, Free{"", room})
 	}
 	q.Places["loc"] = place
 	for range 10 {

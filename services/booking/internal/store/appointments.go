@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -28,39 +29,39 @@ func (s State) Live() bool { return s == Booked || s == CheckedIn || s == InProg
 
 // Appointment is a row of appointments. Its JSON form is kept in attempts.
 type Appointment struct {
-	ClinicID, ID    string
-	Version         int64
-	State           State
-	TypeID          string
-	Kind            schedule.Kind
-	Discipline      schedule.Discipline
-	Mode            schedule.Mode
-	PatientID       string // as it was booked; claims are the surviving record's
-	PractitionerID  string
-	LocationID      string
-	RoomID          string
-	EquipmentIDs    []string
-	Visit           schedule.Span
-	Claims          schedule.Span // covers every claim, buffers included
-	LocalDate       civil.Date
-	TimeZone        string
-	PlanID          string
-	CourseID        string
-	EntitlementID   string
-	Attempt         int64
-	GateVersion     int64
-	Flags           []string
-	NeedsReview     bool
-	NextEligible    civil.Date
-	OverrideReason  string
-	OverrideBy      string
-	CancelReason    string
-	LateCancel      bool
-	CancelledAt     time.Time
-	CheckedInAt     time.Time
-	MeetingToken    string
-	CreatedAt       time.Time
-	ClaimedResource string // the patient as a resource: the surviving record's id
+	ClinicID, ID     string
+	Version          int64
+	State            State
+	TypeID           string
+	Kind             schedule.Kind
+	Discipline       schedule.Discipline
+	Mode             schedule.Mode
+	PatientID        string // as it was booked; claims are the surviving record's
+	PractitionerID   string
+	LocationID       string
+	RoomID           string
+	EquipmentIDs     []string
+	Visit            schedule.Span
+	Claims           schedule.Span // covers every claim, buffers included
+	LocalDate        civil.Date
+	TimeZone         string
+	PlanID           string
+	CourseID         string
+	EntitlementID    string
+	Attempt          int64
+	GateVersion      int64
+	Flags            []string
+	NeedsReview      bool
+	NextEligible     civil.Date
+	OverrideReason   string
+	OverrideBy       string
+	CancelReason     string
+	LateCancel       bool
+	CancelledAt      time.Time
+	CheckedInAt      time.Time
+	MeetingToken     string
+	CreatedAt        time.Time
+	ClaimedPatientID string // the surviving record, whose time is claimed
 }
 
 const appointmentColumns = `clinic_id, appointment_id, version, state, appointment_type_id, kind, discipline, mode, patient_id,
@@ -92,7 +93,7 @@ func InsertAppointment(tx *sqldb.Tx, a *Appointment) error {
 		a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs), micros(a.Visit.From), micros(a.Visit.To),
 		micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone, a.PlanID, a.CourseID, a.EntitlementID,
 		a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
-		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.MeetingToken, sqldb.Micros(a.CreatedAt), a.ClaimedResource)
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.MeetingToken, sqldb.Micros(a.CreatedAt), a.ClaimedPatientID)
 	if err != nil {
 		return fmt.Errorf("store: insert an appointment: %w", err)
 	}
@@ -111,7 +112,7 @@ func UpdateAppointment(tx *sqldb.Tx, a *Appointment, before int64) (bool, error)
 		a.ClinicID, a.ID, before, a.Version, string(a.State), a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs),
 		micros(a.Visit.From), micros(a.Visit.To), micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone,
 		a.EntitlementID, a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
-		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.CourseID, a.ClaimedResource)
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.CourseID, a.ClaimedPatientID)
 	if err != nil {
 		return false, fmt.Errorf("store: update an appointment: %w", err)
 	}
@@ -127,7 +128,7 @@ func scanAppointment(row scanner) (*Appointment, error) {
 	err := row.Scan(&a.ClinicID, &a.ID, &a.Version, &state, &a.TypeID, &kind, &discipline, &mode, &a.PatientID,
 		&a.PractitionerID, &a.LocationID, &a.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &date, &a.TimeZone,
 		&a.PlanID, &a.CourseID, &a.EntitlementID, &a.Attempt, &a.GateVersion, &flags, &a.NeedsReview, &next, &a.OverrideReason,
-		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingToken, &created, &a.ClaimedResource)
+		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingToken, &created, &a.ClaimedPatientID)
 	if err != nil {
 		return nil, err
 	}
@@ -231,19 +232,19 @@ func ListBooked(tx *sqldb.Tx, clinicID string, from, to civil.Date) ([]*Appointm
 		order by appointment_id`+tx.ForUpdate(), clinicID, from.String(), to.String())
 }
 
-// HasMassageBefore reports whether the patient, under any of the ids, has a massage session
-// before an instant that took place or will, other than the one excepted.
-func HasMassageBefore(tx *sqldb.Tx, clinicID string, patientIDs []string, before schedule.Slot, except string) (bool, error) {
-	args := []any{clinicID, micros(before), except, string(schedule.Massage)}
+// FirstMassage is the start of the earliest massage session of a person, under any of the
+// ids, that took place or will, other than the one excepted; false when there is none.
+func FirstMassage(tx *sqldb.Tx, clinicID string, patientIDs []string, except string) (schedule.Slot, bool, error) {
+	args := []any{clinicID, except, string(schedule.Massage)}
 	for _, id := range patientIDs {
 		args = append(args, id)
 	}
-	var n int64
-	err := tx.QueryRow(expand(`select count(*) from appointments
-		where clinic_id = $1 and starts_at < $2 and appointment_id <> $3 and discipline = $4 and kind = 'TREATMENT'
-		  and state not in ('CANCELLED', 'NO_SHOW') and patient_id in (@)`, 5, 1, len(patientIDs)), args...).Scan(&n)
+	var first sql.NullInt64
+	err := tx.QueryRow(expand(`select min(starts_at) from appointments
+		where clinic_id = $1 and appointment_id <> $2 and discipline = $3 and kind = 'TREATMENT'
+		  and state not in ('CANCELLED', 'NO_SHOW') and patient_id in (@)`, 4, 1, len(patientIDs)), args...).Scan(&first)
 	if err != nil {
-		return false, fmt.Errorf("store: look for a massage: %w", err)
+		return 0, false, fmt.Errorf("store: look for a massage: %w", err)
 	}
-	return n > 0, nil
+	return schedule.Slot(first.Int64 / grainMicros), first.Valid, nil
 }

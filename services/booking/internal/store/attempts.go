@@ -36,6 +36,8 @@ type Attempt struct {
 	State                       AttemptState
 	PatientID, PlanID, CourseID string
 	GateVersion                 int64
+	// OriginID is the first attempt of the same request, itself for the first.
+	OriginID string
 	// Refusal is why it ended VOID, encoded by the caller; empty otherwise.
 	Refusal   string
 	CreatedAt time.Time
@@ -51,26 +53,31 @@ type AttemptItem struct {
 	ReplacesEntitlementID string
 	// Appointment is the row as it will be when the attempt ends BOOKED.
 	Appointment *Appointment
+	// Placed are the claims that the attempt made. Where an appointment is moved over part of
+	// its own old time they are less than the appointment will need.
+	Placed []Claim
 }
 
 // InsertAttempt adds the attempt and its items.
 func InsertAttempt(tx *sqldb.Tx, a *Attempt) error {
-	_, err := tx.Exec(`insert into attempts (clinic_id, attempt_id, kind, state, patient_id, plan_id, course_id, gate_version, refusal, created_at, decided_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, 0)`,
-		a.ClinicID, a.ID, string(a.Kind), string(a.State), a.PatientID, a.PlanID, a.CourseID, a.GateVersion, sqldb.Micros(a.CreatedAt))
+	_, err := tx.Exec(`insert into attempts (clinic_id, attempt_id, kind, state, patient_id, plan_id, course_id, gate_version, origin_id, refusal, created_at, decided_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, 0)`,
+		a.ClinicID, a.ID, string(a.Kind), string(a.State), a.PatientID, a.PlanID, a.CourseID, a.GateVersion, a.OriginID, sqldb.Micros(a.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("store: insert an attempt: %w", err)
 	}
-	args := make([]any, 0, 8*len(a.Items))
+	args := make([]any, 0, 9*len(a.Items))
 	for i, item := range a.Items {
 		planned, err := json.Marshal(item.Appointment)
-		if err != nil {
+		placed, err2 := json.Marshal(item.Placed)
+		if err := errors.Join(err, err2); err != nil {
 			return fmt.Errorf("store: encode an attempt: %w", err)
 		}
-		args = append(args, a.ClinicID, a.ID, i, item.AppointmentID, item.Attempt, item.EntitlementID, item.ReplacesEntitlementID, string(planned))
+		args = append(args, a.ClinicID, a.ID, i, item.AppointmentID, item.Attempt, item.EntitlementID, item.ReplacesEntitlementID,
+			string(planned), string(placed))
 	}
 	_, err = tx.Exec(expand(`insert into attempt_items
-		(clinic_id, attempt_id, item, appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment) values @`, 1, 8, len(a.Items)), args...)
+		(clinic_id, attempt_id, item, appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, placed) values @`, 1, 9, len(a.Items)), args...)
 	if err != nil {
 		return fmt.Errorf("store: insert an attempt's items: %w", err)
 	}
@@ -83,9 +90,9 @@ func LockAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
 	a := &Attempt{ClinicID: clinicID, ID: id}
 	var kind, state string
 	var created int64
-	err := tx.QueryRow(`select kind, state, patient_id, plan_id, course_id, gate_version, refusal, created_at from attempts
+	err := tx.QueryRow(`select kind, state, patient_id, plan_id, course_id, gate_version, origin_id, refusal, created_at from attempts
 		where clinic_id = $1 and attempt_id = $2`+tx.ForUpdate(), clinicID, id).
-		Scan(&kind, &state, &a.PatientID, &a.PlanID, &a.CourseID, &a.GateVersion, &a.Refusal, &created)
+		Scan(&kind, &state, &a.PatientID, &a.PlanID, &a.CourseID, &a.GateVersion, &a.OriginID, &a.Refusal, &created)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}
@@ -98,7 +105,7 @@ func LockAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
 }
 
 func attemptItems(tx *sqldb.Tx, clinicID, id string) (items []AttemptItem, err error) {
-	rows, err := tx.Query(`select appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment from attempt_items
+	rows, err := tx.Query(`select appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, placed from attempt_items
 		where clinic_id = $1 and attempt_id = $2 order by item`, clinicID, id)
 	if err != nil {
 		return nil, fmt.Errorf("store: read an attempt's items: %w", err)
@@ -106,11 +113,11 @@ func attemptItems(tx *sqldb.Tx, clinicID, id string) (items []AttemptItem, err e
 	defer rows.Close()
 	for rows.Next() {
 		var item AttemptItem
-		var planned string
-		if err := rows.Scan(&item.AppointmentID, &item.Attempt, &item.EntitlementID, &item.ReplacesEntitlementID, &planned); err != nil {
+		var planned, placed string
+		if err := rows.Scan(&item.AppointmentID, &item.Attempt, &item.EntitlementID, &item.ReplacesEntitlementID, &planned, &placed); err != nil {
 			return nil, fmt.Errorf("store: read an attempt's item: %w", err)
 		}
-		if err := json.Unmarshal([]byte(planned), &item.Appointment); err != nil {
+		if err := errors.Join(json.Unmarshal([]byte(planned), &item.Appointment), json.Unmarshal([]byte(placed), &item.Placed)); err != nil {
 			return nil, fmt.Errorf("store: decode an attempt's item: %w", err)
 		}
 		items = append(items, item)
@@ -128,18 +135,26 @@ func DecideAttempt(tx *sqldb.Tx, clinicID, id string, state AttemptState, refusa
 	return n == 1, nil
 }
 
-// LastAttempt returns the newest attempt for an appointment and its number, empty and 0 when
-// there was none.
-func LastAttempt(tx *sqldb.Tx, clinicID, appointmentID string) (id string, number int64, err error) {
-	err = tx.QueryRow(`select attempt_id, attempt from attempt_items where clinic_id = $1 and appointment_id = $2
-		order by attempt desc limit 1`, clinicID, appointmentID).Scan(&id, &number)
-	if errors.Is(err, sqldb.ErrNoRows) {
-		return "", 0, nil
-	}
+// LatestOf returns the newest attempt of the request that the origin was the first of.
+func LatestOf(tx *sqldb.Tx, clinicID, originID string) (string, error) {
+	var id string
+	err := tx.QueryRow(`select attempt_id from attempts where clinic_id = $1 and origin_id = $2 order by attempt_id desc limit 1`,
+		clinicID, originID).Scan(&id)
 	if err != nil {
-		return "", 0, fmt.Errorf("store: look for an attempt: %w", err)
+		return "", fmt.Errorf("store: look for a request's attempt: %w", err)
 	}
-	return id, number, nil
+	return id, nil
+}
+
+// LastNumber is the number of the newest attempt for an appointment, 0 when there was none.
+func LastNumber(tx *sqldb.Tx, clinicID, appointmentID string) (int64, error) {
+	var n int64
+	err := tx.QueryRow(`select coalesce(max(attempt), 0) from attempt_items where clinic_id = $1 and appointment_id = $2`,
+		clinicID, appointmentID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count an appointment's attempts: %w", err)
+	}
+	return n, nil
 }
 
 // AttemptOf returns the attempt that an entitlement belongs to, empty when there is none.

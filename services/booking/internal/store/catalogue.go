@@ -101,13 +101,13 @@ func (c *Catalogue) loadLocations(tx *sqldb.Tx) error {
 }
 
 func (c *Catalogue) loadResources(tx *sqldb.Tx) error {
-	return each(tx, `select resource_id, kind, location_id, capabilities, is_active from resources
+	return each(tx, `select resource_id, kind, location_id, room_id, capabilities, is_active from resources
 		where clinic_id = $1 and kind <> 'PATIENT' order by resource_id`, c.ClinicID,
 		func(row scanner) error {
 			var r schedule.Resource
 			var kind, capabilities string
 			var active bool
-			if err := row.Scan(&r.ID, &kind, &r.LocationID, &capabilities, &active); err != nil {
+			if err := row.Scan(&r.ID, &kind, &r.LocationID, &r.RoomID, &capabilities, &active); err != nil {
 				return err
 			}
 			r.Kind, r.Capabilities, r.Inactive = schedule.ResourceKind(kind), split(capabilities), !active

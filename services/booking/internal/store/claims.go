@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,6 +52,23 @@ func LockResources(tx *sqldb.Tx, clinicID string, ids []string) error {
 	for rows.Next() { // reading to the end is what locks them
 	}
 	return rows.Err()
+}
+
+// TryLockResource is LockResources for one resource out of order: it does not wait, and says
+// whether it has the lock.
+func TryLockResource(tx *sqldb.Tx, clinicID, id string) (bool, error) {
+	if tx.SkipLocked() == "" {
+		return true, nil
+	}
+	var got string
+	err := tx.QueryRow(`select resource_id from resources where clinic_id = $1 and resource_id = $2`+tx.SkipLocked(), clinicID, id).Scan(&got)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store: lock a resource: %w", err)
+	}
+	return true, nil
 }
 
 // Overlapping returns the claims of the resources that overlap the span, by resource and
@@ -119,6 +137,18 @@ func DeleteClaims(tx *sqldb.Tx, clinicID, holderID string, ids []string, s sched
 		where clinic_id = $1 and holder_id = $2 and starts_at >= $3 and starts_at < $4 and resource_id in (@)`, 5, 1, len(ids)), args...)
 	if err != nil {
 		return fmt.Errorf("store: delete claims: %w", err)
+	}
+	return nil
+}
+
+// RemoveClaims gives exactly these claims back; one that is not there any more is no error.
+func RemoveClaims(tx *sqldb.Tx, clinicID string, claims []Claim) error {
+	for _, c := range claims {
+		_, err := tx.Exec(`delete from claims where clinic_id = $1 and resource_id = $2 and starts_at = $3 and holder_id = $4`,
+			clinicID, c.ResourceID, micros(c.Span.From), c.HolderID)
+		if err != nil {
+			return fmt.Errorf("store: remove a claim: %w", err)
+		}
 	}
 	return nil
 }

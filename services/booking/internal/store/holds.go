@@ -35,9 +35,9 @@ type Hold struct {
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 	AppointmentID  string
-	// ClaimedResource is the patient as a resource, the surviving record's id; empty when the
+	// ClaimedPatientID is the patient as a resource, the surviving record's id; empty when the
 	// hold is for nobody in particular.
-	ClaimedResource string
+	ClaimedPatientID string
 }
 
 // ResourceIDs are the resources that the hold has claims on.
@@ -47,8 +47,8 @@ func (h *Hold) ResourceIDs() []string {
 		ids = append(ids, h.RoomID)
 	}
 	ids = append(ids, h.EquipmentIDs...)
-	if h.ClaimedResource != "" {
-		ids = append(ids, h.ClaimedResource)
+	if h.ClaimedPatientID != "" {
+		ids = append(ids, h.ClaimedPatientID)
 	}
 	return ids
 }
@@ -62,7 +62,7 @@ func InsertHold(tx *sqldb.Tx, h *Hold) error {
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		h.ClinicID, h.ID, h.Version, string(h.State), h.OwnerSubject, h.OwnerToken, h.TypeID, h.PatientID, h.PractitionerID,
 		h.RoomID, join(h.EquipmentIDs), micros(h.Visit.From), micros(h.Visit.To), micros(h.Claims.From), micros(h.Claims.To),
-		sqldb.Micros(h.CreatedAt), sqldb.Micros(h.ExpiresAt), h.AppointmentID, h.ClaimedResource)
+		sqldb.Micros(h.CreatedAt), sqldb.Micros(h.ExpiresAt), h.AppointmentID, h.ClaimedPatientID)
 	if err != nil {
 		return fmt.Errorf("store: insert a hold: %w", err)
 	}
@@ -86,7 +86,7 @@ func scanHold(row scanner) (*Hold, error) {
 	var state, equipment string
 	var starts, ends, claimsStart, claimsEnd, created, expires int64
 	err := row.Scan(&h.ClinicID, &h.ID, &h.Version, &state, &h.OwnerSubject, &h.OwnerToken, &h.TypeID, &h.PatientID, &h.PractitionerID,
-		&h.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &created, &expires, &h.AppointmentID, &h.ClaimedResource)
+		&h.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &created, &expires, &h.AppointmentID, &h.ClaimedPatientID)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +96,20 @@ func scanHold(row scanner) (*Hold, error) {
 	return h, nil
 }
 
-// LockHold returns the hold with its row locked until the transaction ends, nil when there is
-// none.
+const holdQuery = `select ` + holdColumns + ` from holds where clinic_id = $1 and hold_id = $2`
+
+// GetHold returns the hold, nil when there is none.
+func GetHold(tx *sqldb.Tx, clinicID, id string) (*Hold, error) {
+	return getHold(tx, holdQuery, clinicID, id)
+}
+
+// LockHold is GetHold with the row locked until the transaction ends.
 func LockHold(tx *sqldb.Tx, clinicID, id string) (*Hold, error) {
-	h, err := scanHold(tx.QueryRow(`select `+holdColumns+` from holds where clinic_id = $1 and hold_id = $2`+tx.ForUpdate(), clinicID, id))
+	return getHold(tx, holdQuery+tx.ForUpdate(), clinicID, id)
+}
+
+func getHold(tx *sqldb.Tx, query, clinicID, id string) (*Hold, error) {
+	h, err := scanHold(tx.QueryRow(query, clinicID, id))
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}

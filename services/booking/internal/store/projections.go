@@ -99,12 +99,12 @@ func PutLocation(tx *sqldb.Tx, clinicID string, l Location) (bool, error) {
 // PutResource stores the practitioner, room or equipment with its credentials, unless a newer
 // one is there, and says whether it did.
 func PutResource(tx *sqldb.Tx, clinicID string, r Resource) (bool, error) {
-	n, err := tx.Exec(`insert into resources (clinic_id, resource_id, source_version, kind, location_id, capabilities, is_active)
-		values ($1, $2, $3, $4, $5, $6, $7)
+	n, err := tx.Exec(`insert into resources (clinic_id, resource_id, source_version, kind, location_id, room_id, capabilities, is_active)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (clinic_id, resource_id) do update
-		set source_version = excluded.source_version, location_id = excluded.location_id, capabilities = excluded.capabilities, is_active = excluded.is_active
+		set source_version = excluded.source_version, location_id = excluded.location_id, room_id = excluded.room_id, capabilities = excluded.capabilities, is_active = excluded.is_active
 		where resources.source_version < excluded.source_version`,
-		clinicID, r.ID, r.SourceVersion, string(r.Kind), r.LocationID, join(r.Capabilities), !r.Inactive)
+		clinicID, r.ID, r.SourceVersion, string(r.Kind), r.LocationID, r.RoomID, join(r.Capabilities), !r.Inactive)
 	if err != nil {
 		return false, fmt.Errorf("store: put a resource: %w", err)
 	}
@@ -127,13 +127,17 @@ func PutResource(tx *sqldb.Tx, clinicID string, r Resource) (bool, error) {
 // PutPatient makes a patient known: as a resource, with a gate, and with the record that it
 // was merged into, which is itself when it was not. What is known of the merge stays.
 func PutPatient(tx *sqldb.Tx, clinicID, patientID, survivingID string) error {
-	_, err := tx.Exec(`insert into patients (clinic_id, patient_id, surviving_patient_id) values ($1, $2, $3)
-		on conflict (clinic_id, patient_id) do nothing`, clinicID, patientID, survivingID)
+	merged := ""
+	if survivingID != patientID {
+		merged = survivingID
+	}
+	_, err := tx.Exec(`insert into patients (clinic_id, patient_id, merged_into, surviving_patient_id) values ($1, $2, $3, $4)
+		on conflict (clinic_id, patient_id) do nothing`, clinicID, patientID, merged, survivingID)
 	if err != nil {
 		return fmt.Errorf("store: put a patient: %w", err)
 	}
-	_, err = tx.Exec(`insert into resources (clinic_id, resource_id, source_version, kind, location_id, capabilities, is_active)
-		values ($1, $2, 0, 'PATIENT', '', '', true) on conflict (clinic_id, resource_id) do nothing`, clinicID, patientID)
+	_, err = tx.Exec(`insert into resources (clinic_id, resource_id, source_version, kind, location_id, room_id, capabilities, is_active)
+		values ($1, $2, 0, 'PATIENT', '', '', '', true) on conflict (clinic_id, resource_id) do nothing`, clinicID, patientID)
 	if err != nil {
 		return fmt.Errorf("store: put a patient's resource: %w", err)
 	}
@@ -145,10 +149,14 @@ func PutPatient(tx *sqldb.Tx, clinicID, patientID, survivingID string) error {
 	return nil
 }
 
-// SetSurviving points a patient record, and every record that points to it, to the one that
-// lives on.
-func SetSurviving(tx *sqldb.Tx, clinicID, patientID, survivingID string) error {
-	_, err := tx.Exec(`update patients set surviving_patient_id = $3 where clinic_id = $1 and surviving_patient_id = $2`,
+// MergePatient points a patient's record to the one that lives on; what had been merged into
+// it follows.
+func MergePatient(tx *sqldb.Tx, clinicID, patientID, survivingID string) error {
+	_, err := tx.Exec(`update patients set merged_into = $3 where clinic_id = $1 and patient_id = $2`, clinicID, patientID, survivingID)
+	if err != nil {
+		return fmt.Errorf("store: merge a patient: %w", err)
+	}
+	_, err = tx.Exec(`update patients set surviving_patient_id = $3 where clinic_id = $1 and surviving_patient_id = $2`,
 		clinicID, patientID, survivingID)
 	if err != nil {
 		return fmt.Errorf("store: merge a patient: %w", err)
@@ -156,9 +164,19 @@ func SetSurviving(tx *sqldb.Tx, clinicID, patientID, survivingID string) error {
 	return nil
 }
 
-// Restore lets a patient record stand alone again.
-func Restore(tx *sqldb.Tx, clinicID, patientID string) error {
-	_, err := tx.Exec(`update patients set surviving_patient_id = patient_id where clinic_id = $1 and patient_id = $2`, clinicID, patientID)
+// UnmergePatient lets a patient's record stand alone again, with those that had been merged
+// into it.
+func UnmergePatient(tx *sqldb.Tx, clinicID, patientID string) error {
+	_, err := tx.Exec(`update patients set merged_into = '' where clinic_id = $1 and patient_id = $2`, clinicID, patientID)
+	if err != nil {
+		return fmt.Errorf("store: unmerge a patient: %w", err)
+	}
+	_, err = tx.Exec(`with recursive back(patient_id) as (
+			select patient_id from patients where clinic_id = $1 and patient_id = $2
+			union
+			select p.patient_id from patients p join back b on p.merged_into = b.patient_id where p.clinic_id = $1
+		)
+		update patients set surviving_patient_id = $2 where clinic_id = $1 and patient_id in (select patient_id from back)`, clinicID, patientID)
 	if err != nil {
 		return fmt.Errorf("store: unmerge a patient: %w", err)
 	}
@@ -205,19 +223,31 @@ type Gate struct {
 	SurvivingID string
 }
 
-// LockGate locks the patient's gate and returns what is known, nil when the patient is not
-// known here. The lock orders a booking and the handler of intake's events.
+// LockGate locks the gate of the person that a patient's record is of and returns what is
+// known, nil when the patient is not known here. The lock orders a booking and the handler of
+// intake's events.
 func LockGate(tx *sqldb.Tx, clinicID, patientID string) (*Gate, error) {
+	return readGate(tx, gateQuery+tx.ForUpdate(), clinicID, patientID)
+}
+
+// ReadGate is LockGate without the lock.
+func ReadGate(tx *sqldb.Tx, clinicID, patientID string) (*Gate, error) {
+	return readGate(tx, gateQuery, clinicID, patientID)
+}
+
+const gateQuery = `select g.version, g.changed_at, p.surviving_patient_id
+	from patients p join patient_gates g on g.clinic_id = p.clinic_id and g.patient_id = p.surviving_patient_id
+	where p.clinic_id = $1 and p.patient_id = $2`
+
+func readGate(tx *sqldb.Tx, query, clinicID, patientID string) (*Gate, error) {
 	var g Gate
 	var changed int64
-	err := tx.QueryRow(`select g.version, g.changed_at, p.surviving_patient_id
-		from patient_gates g join patients p on p.clinic_id = g.clinic_id and p.patient_id = g.patient_id
-		where g.clinic_id = $1 and g.patient_id = $2`+tx.ForUpdate(), clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID)
+	err := tx.QueryRow(query, clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: lock a gate: %w", err)
+		return nil, fmt.Errorf("store: read a gate: %w", err)
 	}
 	g.ChangedAt = fromOptional(changed)
 	return &g, nil

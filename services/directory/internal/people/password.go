@@ -3,6 +3,7 @@ package people
 import (
 	_ "embed"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -46,10 +47,10 @@ var lookalikes = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5"
 func NormalizePassword(password string) string { return norm.NFKC.String(password) }
 
 // CheckPassword refuses a password that is too short or too long, that others would try
-// first, or that is made of what everybody knows of the person: FAILED_PRECONDITION is for
-// states, so it is INVALID_ARGUMENT with reason PASSWORD_WEAK on field. The known words are
-// names, the local part of the address, the clinic's name. It asks for no digits and no
-// punctuation: length is what counts (OWASP ASVS 5.0.0, 6.2.5).
+// first, or that is made of what everybody knows of the person: InvalidArgument with reason
+// PASSWORD_WEAK on field. The known words are names, the local part of the address, the
+// clinic's name. It asks for no digits and no punctuation: length is what counts (OWASP ASVS
+// 5.0.0, 6.2.5).
 func CheckPassword(field, password string, minLength int, known ...string) error {
 	password = NormalizePassword(password)
 	weak := func(why string) error {
@@ -59,7 +60,7 @@ func CheckPassword(field, password string, minLength int, known ...string) error
 	case !utf8.ValidString(password):
 		return weak("The password must be text.")
 	case n < minLength:
-		return weak("The password must have at least " + number(minLength) + " characters.")
+		return weak("The password must have at least " + strconv.Itoa(minLength) + " characters.")
 	case n > maxPassword:
 		return weak("The password must not have more than 128 characters.")
 	}
@@ -80,14 +81,6 @@ func CheckPassword(field, password string, minLength int, known ...string) error
 		}
 	}
 	return nil
-}
-
-// number writes the few numbers that messages have.
-func number(n int) string {
-	if n == MinStaffPassword {
-		return "12"
-	}
-	return "10"
 }
 
 // passwordStem leaves out what people add to a word to make it a password: digits and

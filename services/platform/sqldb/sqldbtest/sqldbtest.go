@@ -5,6 +5,7 @@ package sqldbtest
 import (
 	"context"
 	"database/sql"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,7 @@ func Each(t *testing.T, sets []sqldb.Set, f func(t *testing.T, db *sqldb.DB)) {
 
 // EachURL runs f with the address of an empty database of each kind. What is at the address
 // goes away when the subtest ends.
-func EachURL(t *testing.T, f func(t *testing.T, url, schema string)) {
+func EachURL(t *testing.T, f func(t *testing.T, address, schema string)) {
 	t.Helper()
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		t.Run(string(dialect), func(t *testing.T) {
@@ -103,4 +104,33 @@ func dropSchema(t testing.TB, url, schema string) {
 	if _, err := db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
 		t.Errorf("drop the test's schema: %v", err)
 	}
+}
+
+// Database makes an empty PostgreSQL database beside the one at the address and gives its
+// own address, for programs that make their schemas themselves. It is dropped when the test
+// ends.
+func Database(t testing.TB, address string) string {
+	t.Helper()
+	name := strings.ToLower(ident.New("d"))
+	server, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := server.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+		_ = server.Close()
+	})
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
 }

@@ -749,12 +749,12 @@ const file_upright_booking_v1_appointment_type_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"o\n" +
 	"\x1dUpdateAppointmentTypeResponse\x12N\n" +
-	"\x10appointment_type\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentTypeR\x0fappointmentType2\xbd\x06\n" +
-	"\x16AppointmentTypeService\x12\xc6\x01\n" +
-	"\x15CreateAppointmentType\x120.upright.booking.v1.CreateAppointmentTypeRequest\x1a1.upright.booking.v1.CreateAppointmentTypeResponse\"H\xaa\xbb\x18\x03\x12\x01\x04\x82\xd3\xe4\x93\x02;:\x10appointment_typeb\x10appointment_type\"\x15/v1/appointment-types\x12\xa2\x01\n" +
-	"\x14ListAppointmentTypes\x12/.upright.booking.v1.ListAppointmentTypesRequest\x1a0.upright.booking.v1.ListAppointmentTypesResponse\"'\xaa\xbb\x18\x06\x12\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/appointment-types\x12\xc4\x01\n" +
-	"\x12GetAppointmentType\x12-.upright.booking.v1.GetAppointmentTypeRequest\x1a..upright.booking.v1.GetAppointmentTypeResponse\"O\xaa\xbb\x18\x06\x12\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02?b\x10appointment_type\x12+/v1/appointment-types/{appointment_type_id}\x12\xed\x01\n" +
-	"\x15UpdateAppointmentType\x120.upright.booking.v1.UpdateAppointmentTypeRequest\x1a1.upright.booking.v1.UpdateAppointmentTypeResponse\"o\xaa\xbb\x18\x03\x12\x01\x04\x82\xd3\xe4\x93\x02b:\x10appointment_typeb\x10appointment_type2</v1/appointment-types/{appointment_type.appointment_type_id}B\xec\x01\n" +
+	"\x10appointment_type\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentTypeR\x0fappointmentType2\xe1\x06\n" +
+	"\x16AppointmentTypeService\x12\xcf\x01\n" +
+	"\x15CreateAppointmentType\x120.upright.booking.v1.CreateAppointmentTypeRequest\x1a1.upright.booking.v1.CreateAppointmentTypeResponse\"Q\xaa\xbb\x18\f\x12\x01\x04\x1a\aupright\x82\xd3\xe4\x93\x02;:\x10appointment_typeb\x10appointment_type\"\x15/v1/appointment-types\x12\xab\x01\n" +
+	"\x14ListAppointmentTypes\x12/.upright.booking.v1.ListAppointmentTypesRequest\x1a0.upright.booking.v1.ListAppointmentTypesResponse\"0\xaa\xbb\x18\x0f\x12\x04\x01\x02\x03\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/appointment-types\x12\xcd\x01\n" +
+	"\x12GetAppointmentType\x12-.upright.booking.v1.GetAppointmentTypeRequest\x1a..upright.booking.v1.GetAppointmentTypeResponse\"X\xaa\xbb\x18\x0f\x12\x04\x01\x02\x03\x04\x1a\aupright\x82\xd3\xe4\x93\x02?b\x10appointment_type\x12+/v1/appointment-types/{appointment_type_id}\x12\xf6\x01\n" +
+	"\x15UpdateAppointmentType\x120.upright.booking.v1.UpdateAppointmentTypeRequest\x1a1.upright.booking.v1.UpdateAppointmentTypeResponse\"x\xaa\xbb\x18\f\x12\x01\x04\x1a\aupright\x82\xd3\xe4\x93\x02b:\x10appointment_typeb\x10appointment_type2</v1/appointment-types/{appointment_type.appointment_type_id}B\xec\x01\n" +
 	"\x16com.upright.booking.v1B\x1bAppointmentTypeServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
 var (

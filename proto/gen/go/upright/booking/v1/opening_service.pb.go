@@ -681,9 +681,9 @@ const file_upright_booking_v1_opening_service_proto_rawDesc = "" +
 	"\x04mode\x18\t \x01(\tB%\xbaH\"r R\x00R\tIN_PERSONR\x06ONLINER\tTELEPHONER\x04mode\"m\n" +
 	"\x16ExplainOpeningResponse\x12\x1a\n" +
 	"\bbookable\x18\x01 \x01(\bR\bbookable\x127\n" +
-	"\brefusals\x18\x02 \x03(\v2\x1b.upright.booking.v1.RefusalR\brefusals2\xa7\x02\n" +
-	"\x0eOpeningService\x12\x80\x01\n" +
-	"\fListOpenings\x12'.upright.booking.v1.ListOpeningsRequest\x1a(.upright.booking.v1.ListOpeningsResponse\"\x1d\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/openings\x12\x91\x01\n" +
+	"\brefusals\x18\x02 \x03(\v2\x1b.upright.booking.v1.RefusalR\brefusals2\xb0\x02\n" +
+	"\x0eOpeningService\x12\x89\x01\n" +
+	"\fListOpenings\x12'.upright.booking.v1.ListOpeningsRequest\x1a(.upright.booking.v1.ListOpeningsResponse\"&\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/openings\x12\x91\x01\n" +
 	"\x0eExplainOpening\x12).upright.booking.v1.ExplainOpeningRequest\x1a*.upright.booking.v1.ExplainOpeningResponse\"(\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/openings:explainB\xe4\x01\n" +
 	"\x16com.upright.booking.v1B\x13OpeningServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 

@@ -990,18 +990,18 @@ const file_upright_booking_v1_shift_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x127\n" +
 	"\x12shift_exception_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x10shiftExceptionId\"\x1e\n" +
-	"\x1cDeleteShiftExceptionResponse2\xd2\b\n" +
-	"\fShiftService\x12\x88\x01\n" +
-	"\vCreateShift\x12&.upright.booking.v1.CreateShiftRequest\x1a'.upright.booking.v1.CreateShiftResponse\"(\xaa\xbb\x18\x04\x12\x02\x02\x04\x82\xd3\xe4\x93\x02\x1a:\x05shiftb\x05shift\"\n" +
-	"/v1/shifts\x12x\n" +
+	"\x1cDeleteShiftExceptionResponse2\x92\t\n" +
+	"\fShiftService\x12\x91\x01\n" +
+	"\vCreateShift\x12&.upright.booking.v1.CreateShiftRequest\x1a'.upright.booking.v1.CreateShiftResponse\"1\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x1a:\x05shiftb\x05shift\"\n" +
+	"/v1/shifts\x12\x81\x01\n" +
 	"\n" +
-	"ListShifts\x12%.upright.booking.v1.ListShiftsRequest\x1a&.upright.booking.v1.ListShiftsResponse\"\x1b\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/shifts\x12\x99\x01\n" +
-	"\vUpdateShift\x12&.upright.booking.v1.UpdateShiftRequest\x1a'.upright.booking.v1.UpdateShiftResponse\"9\xaa\xbb\x18\x04\x12\x02\x02\x04\x82\xd3\xe4\x93\x02+:\x05shiftb\x05shift2\x1b/v1/shifts/{shift.shift_id}\x12\x85\x01\n" +
-	"\vDeleteShift\x12&.upright.booking.v1.DeleteShiftRequest\x1a'.upright.booking.v1.DeleteShiftResponse\"%\xaa\xbb\x18\x04\x12\x02\x02\x04\x82\xd3\xe4\x93\x02\x17*\x15/v1/shifts/{shift_id}\x12\xc1\x01\n" +
-	"\x14CreateShiftException\x12/.upright.booking.v1.CreateShiftExceptionRequest\x1a0.upright.booking.v1.CreateShiftExceptionResponse\"F\xaa\xbb\x18\x04\x12\x02\x02\x04\x82\xd3\xe4\x93\x028:\x0fshift_exceptionb\x0fshift_exception\"\x14/v1/shift-exceptions\x12\x9d\x01\n" +
-	"\x13ListShiftExceptions\x12..upright.booking.v1.ListShiftExceptionsRequest\x1a/.upright.booking.v1.ListShiftExceptionsResponse\"%\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/shift-exceptions\x12\xb4\x01\n" +
-	"\x14DeleteShiftException\x12/.upright.booking.v1.DeleteShiftExceptionRequest\x1a0.upright.booking.v1.DeleteShiftExceptionResponse\"9\xaa\xbb\x18\x04\x12\x02\x02\x04\x82\xd3\xe4\x93\x02+*)/v1/shift-exceptions/{shift_exception_id}B\xe2\x01\n" +
+	"ListShifts\x12%.upright.booking.v1.ListShiftsRequest\x1a&.upright.booking.v1.ListShiftsResponse\"$\xaa\xbb\x18\x0e\x12\x03\x02\x03\x04\x1a\aupright\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/shifts\x12\xa2\x01\n" +
+	"\vUpdateShift\x12&.upright.booking.v1.UpdateShiftRequest\x1a'.upright.booking.v1.UpdateShiftResponse\"B\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02+:\x05shiftb\x05shift2\x1b/v1/shifts/{shift.shift_id}\x12\x8e\x01\n" +
+	"\vDeleteShift\x12&.upright.booking.v1.DeleteShiftRequest\x1a'.upright.booking.v1.DeleteShiftResponse\".\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x17*\x15/v1/shifts/{shift_id}\x12\xca\x01\n" +
+	"\x14CreateShiftException\x12/.upright.booking.v1.CreateShiftExceptionRequest\x1a0.upright.booking.v1.CreateShiftExceptionResponse\"O\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x028:\x0fshift_exceptionb\x0fshift_exception\"\x14/v1/shift-exceptions\x12\xa6\x01\n" +
+	"\x13ListShiftExceptions\x12..upright.booking.v1.ListShiftExceptionsRequest\x1a/.upright.booking.v1.ListShiftExceptionsResponse\".\xaa\xbb\x18\x0e\x12\x03\x02\x03\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/shift-exceptions\x12\xbd\x01\n" +
+	"\x14DeleteShiftException\x12/.upright.booking.v1.DeleteShiftExceptionRequest\x1a0.upright.booking.v1.DeleteShiftExceptionResponse\"B\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02+*)/v1/shift-exceptions/{shift_exception_id}B\xe2\x01\n" +
 	"\x16com.upright.booking.v1B\x11ShiftServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
 var (

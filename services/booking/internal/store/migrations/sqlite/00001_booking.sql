@@ -27,6 +27,7 @@ create table resources (
     source_version bigint  not null,
     kind           text    not null check (kind in ('PRACTITIONER', 'ROOM', 'EQUIPMENT', 'PATIENT')),
     location_id    text    not null,
+    room_id        text    not null,
     capabilities   text    not null,
     is_active      boolean not null,
     primary key (clinic_id, resource_id)
@@ -41,13 +42,16 @@ create table credentials (
     primary key (clinic_id, practitioner_id, kind, expire_date)
 ) without rowid;
 
--- A patient record and the one it was merged into, which is itself when it was not.
+-- A patient record, the one it was merged into, empty when it was not, and the one at the end
+-- of that chain.
 create table patients (
     clinic_id            text not null,
     patient_id           text not null,
+    merged_into          text not null,
     surviving_patient_id text not null,
     primary key (clinic_id, patient_id)
 ) without rowid;
+create index patients_merged_idx on patients (clinic_id, merged_into) where merged_into <> '';
 create index patients_surviving_idx on patients (clinic_id, surviving_patient_id);
 
 -- The newest version of the patient's booking gate that intake's events told of. A booking
@@ -233,7 +237,7 @@ create table overlap_overrides (
 ) without rowid;
 
 -- A try to book sessions of a plan (architecture section 6). One attempt decides all its
--- items together.
+-- items together. origin_id is the first attempt of the same request.
 create table attempts (
     clinic_id    text   not null,
     attempt_id   text   not null,
@@ -243,14 +247,17 @@ create table attempts (
     plan_id      text   not null,
     course_id    text   not null,
     gate_version bigint not null,
+    origin_id    text   not null,
     refusal      text   not null,
     created_at   bigint not null,
     decided_at   bigint not null,
     primary key (clinic_id, attempt_id)
 ) without rowid;
 create index attempts_open_idx on attempts (created_at) where state = 'OPEN';
+create index attempts_origin_idx on attempts (clinic_id, origin_id);
 
--- The sessions of an attempt with their ids, fixed before plans is asked.
+-- The sessions of an attempt with their ids, fixed before plans is asked, the appointment as
+-- it shall be, and the claims that were placed for it.
 create table attempt_items (
     clinic_id               text   not null,
     attempt_id              text   not null,
@@ -260,6 +267,7 @@ create table attempt_items (
     entitlement_id          text   not null,
     replaces_entitlement_id text   not null,
     appointment             text   not null,
+    placed                  text   not null,
     primary key (clinic_id, attempt_id, item),
     constraint attempt_items_entitlement_id_key unique (clinic_id, entitlement_id)
 ) without rowid;

@@ -1,0 +1,407 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/eventbus"
+	"github.com/upright-clinic/upright/services/platform/failpoint"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+	"github.com/upright-clinic/upright/services/platform/sqldb/sqldbtest"
+)
+
+// stack is a running clinic in one of its two shapes: "one" is the all-in-one program with
+// SQLite and an embedded NATS server, "five" is five processes with PostgreSQL and a NATS
+// server of their own. Tests see no difference but in whom they can kill.
+type stack struct {
+	t        *testing.T
+	shape    string
+	dir      string
+	postgres string // address of a database of the stack's own; "" for SQLite
+	nats     *server.Server
+	ports    map[string]string // addresses, kept over restarts
+	programs map[string]*program
+	base     string
+	admin    account
+	dbs      map[string]*sqldb.DB
+}
+
+// shapes in which everything is tried.
+var shapes = []string{"one", "five"}
+
+// eachStack runs f on a fresh clinic of each shape with an administrator.
+func eachStack(t *testing.T, f func(t *testing.T, s *stack)) {
+	t.Helper()
+	for _, shape := range shapes {
+		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
+			s := newStack(t, shape)
+			s.startAll()
+			f(t, s)
+		})
+	}
+}
+
+// newStack prepares a clinic with an administrator; nothing runs yet.
+func newStack(t *testing.T, shape string) *stack {
+	t.Helper()
+	s := &stack{t: t, shape: shape, dir: t.TempDir(), ports: map[string]string{}, programs: map[string]*program{}, dbs: map[string]*sqldb.DB{}}
+	if shape == "five" {
+		s.postgres = ownDatabase(t)
+		s.startNATS()
+		for _, service := range append([]string{"gateway"}, serviceNames...) {
+			if err := authn.WriteKeyPair(filepath.Join(s.dir, "keys"), service); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.addAdmin()
+	return s
+}
+
+// addAdmin makes the clinic and its administrator with the program's own command.
+func (s *stack) addAdmin() {
+	dir, err := binaries()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	args := append([]string{"user", "add"}, s.storage()...)
+	args = append(args, "--clinic", "test", "--time-zone", site.String(), "--role", "admin", "--email", "admin@test.clinic", "--json")
+	cmd := exec.CommandContext(s.t.Context(), filepath.Join(dir, "upright"), args...)
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("upright %s: %v\n%s", strings.Join(args, " "), err, stderrOf(err))
+	}
+	if err := json.Unmarshal(out, &s.admin); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func stderrOf(err error) string {
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output returns it bare
+		return string(exit.Stderr)
+	}
+	return ""
+}
+
+func (s *stack) storage() []string {
+	if s.postgres != "" {
+		return []string{"--data", s.dir, "--database", s.postgres}
+	}
+	return []string{"--data", filepath.Join(s.dir, "data")}
+}
+
+// startAll starts whatever is not running. env goes to the services, for failpoints.
+func (s *stack) startAll(env ...string) {
+	s.t.Helper()
+	if s.shape == "one" {
+		s.startOne(env)
+		return
+	}
+	for _, service := range serviceNames {
+		s.startService(service, env)
+	}
+	s.startGateway()
+	s.awaitReady()
+}
+
+func (s *stack) startOne(env []string) {
+	if s.programs["upright"] != nil {
+		return
+	}
+	args := append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--trace-file", s.traceFile("upright")}, s.storage()...)
+	p := start(s.t, env, "upright", args...)
+	s.programs["upright"], s.base = p, p.Address
+}
+
+func (s *stack) traceFile(name string) string { return filepath.Join(s.dir, name+".trace") }
+
+// port gives a service an address that stays its own over restarts.
+func (s *stack) port(name string) string {
+	if s.ports[name] == "" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.ports[name] = l.Addr().String()
+		if err := l.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return s.ports[name]
+}
+
+func (s *stack) startService(service string, env []string) {
+	if s.programs[service] != nil {
+		return
+	}
+	args := []string{
+		"--listen", s.port(service), "--http", s.port(service + "-http"), "--database", s.postgres, "--nats", s.nats.ClientURL(),
+		"--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile(service),
+	}
+	for _, peer := range serviceNames {
+		if peer != service {
+			args = append(args, "--peer", peer+"="+s.port(peer))
+		}
+	}
+	s.programs[service] = startDaemon(s.t, env, service+"d", args...)
+}
+
+func (s *stack) startGateway() {
+	if s.programs["gateway"] != nil {
+		return
+	}
+	args := []string{"--listen", s.port("gateway"), "--nats", s.nats.ClientURL(), "--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile("gateway")}
+	for _, peer := range serviceNames {
+		args = append(args, "--peer", peer+"="+s.port(peer))
+	}
+	s.programs["gateway"] = startDaemon(s.t, nil, "gatewayd", args...)
+	s.base = "http://" + s.port("gateway")
+}
+
+// startNATS runs a NATS server with a port, outside of every service.
+func (s *stack) startNATS() {
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: filepath.Join(s.dir, "nats"), SyncAlways: true, NoSigs: true, NoLog: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go srv.Start()
+	if !srv.ReadyForConnections(startTimeout) {
+		s.t.Fatal("the NATS server was not ready")
+	}
+	s.nats = srv
+	s.t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+}
+
+// awaitReady waits until the whole clinic says that it is ready.
+func (s *stack) awaitReady() {
+	s.t.Helper()
+	urls := []string{s.base + "/readyz"}
+	if s.shape == "five" {
+		for _, service := range serviceNames {
+			urls = append(urls, "http://"+s.port(service+"-http")+"/readyz")
+		}
+	}
+	for _, url := range urls {
+		eventually(s.t, url, func() (bool, string) {
+			res, err := http.Get(url) //nolint:gosec,noctx // our own server
+			if err != nil {
+				return false, err.Error()
+			}
+			defer res.Body.Close()
+			return res.StatusCode == http.StatusOK, res.Status
+		})
+	}
+}
+
+// holder is the program in which a service runs.
+func (s *stack) holder(service string) *program {
+	if s.shape == "one" {
+		return s.programs["upright"]
+	}
+	return s.programs[service]
+}
+
+// rearm restarts the program that holds a service with a failpoint armed: it will be killed
+// the first time it gets there.
+func (s *stack) rearm(service, point string) {
+	s.t.Helper()
+	s.holder(service).stop()
+	s.forget(service)
+	env := []string{failpoint.Variable + "=" + point}
+	if s.shape == "one" {
+		s.startOne(env)
+	} else {
+		s.startService(service, env)
+	}
+	s.awaitReady()
+}
+
+// revive waits until the failpoint has killed the program, and starts it again without.
+func (s *stack) revive(service string) {
+	s.t.Helper()
+	if !s.holder(service).killed() {
+		s.t.Fatal("the failpoint was not reached")
+	}
+	s.forget(service)
+	s.startAll()
+	s.awaitReady()
+}
+
+func (s *stack) forget(service string) {
+	if s.shape == "one" {
+		service = "upright"
+	}
+	delete(s.programs, service)
+}
+
+// stop ends every program as an operator would.
+func (s *stack) stop() {
+	for name, p := range s.programs {
+		p.stop()
+		delete(s.programs, name)
+	}
+}
+
+// db opens a service's database beside the running service, to see what is really there.
+func (s *stack) db(service string) *sqldb.DB {
+	s.t.Helper()
+	if s.dbs[service] == nil {
+		cfg := sqldb.Config{URL: "sqlite:" + filepath.Join(s.dir, "data", service+".db")}
+		if s.postgres != "" {
+			cfg = sqldb.Config{URL: s.postgres, Schema: service, MaxConns: 2}
+		}
+		s.dbs[service] = sqldbtest.OpenURL(s.t, cfg)
+	}
+	return s.dbs[service]
+}
+
+// value reads one number.
+func (s *stack) value(service, query string, args ...any) (n int64) {
+	s.t.Helper()
+	err := s.db(service).Read(s.t.Context(), func(tx *sqldb.Tx) error { return tx.QueryRow(query, args...).Scan(&n) })
+	if err != nil {
+		s.t.Fatalf("%s: %s: %v", service, query, err)
+	}
+	return n
+}
+
+// heard are the consumers and the producers whose logs they read.
+var heard = map[string][]string{
+	"intake": {"directory"}, "plans": {"booking", "directory", "intake"}, "booking": {"directory", "intake", "plans"},
+}
+
+// quiet waits until every event is published and every consumer has applied every event,
+// twice in a row with nothing new in between.
+func (s *stack) quiet() {
+	s.t.Helper()
+	last := ""
+	eventually(s.t, "the system comes to rest", func() (bool, string) {
+		state, rest := s.lag()
+		still := rest && state == last
+		last = state
+		return still, state
+	})
+}
+
+// lag says where every log and cursor is, and whether all are at the end.
+func (s *stack) lag() (state string, rest bool) {
+	rest = true
+	heads := map[string]int64{}
+	for _, service := range serviceNames {
+		heads[service] = s.value(service, `SELECT last_pub_seq FROM log_head`)
+		waiting := s.value(service, `SELECT count(*) FROM event_log WHERE pub_seq IS NULL`)
+		rest = rest && waiting == 0
+		state += fmt.Sprintf("%s %d+%d ", service, heads[service], waiting)
+	}
+	for _, consumer := range serviceNames {
+		for _, producer := range heard[consumer] {
+			pos := s.value(consumer, `SELECT coalesce(max(pos), 0) FROM cursors WHERE producer = $1`, producer)
+			rest = rest && pos == heads[producer]
+			state += fmt.Sprintf("%s<%s %d ", consumer, producer, pos)
+		}
+	}
+	return state, rest
+}
+
+// positions remembers the ends of the logs.
+func (s *stack) positions() map[string]int64 {
+	since := map[string]int64{}
+	for _, service := range serviceNames {
+		since[service] = s.value(service, `SELECT coalesce(max(id), 0) FROM event_log`)
+	}
+	return since
+}
+
+// subjects lists what happened since, in the order of the instants at which it was
+// recorded: all clocks are this machine's.
+func (s *stack) subjects(since map[string]int64) []string {
+	s.t.Helper()
+	type event struct {
+		at, id  int64
+		service int
+		typ     string
+	}
+	var all []event
+	for i, service := range serviceNames {
+		err := s.db(service).Read(s.t.Context(), func(tx *sqldb.Tx) error {
+			rows, err := tx.Query(`SELECT at, id, type FROM event_log WHERE id > $1`, since[service])
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				e := event{service: i}
+				if err := rows.Scan(&e.at, &e.id, &e.typ); err != nil {
+					return err
+				}
+				all = append(all, e)
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	slices.SortFunc(all, func(a, b event) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.service, b.service), cmp.Compare(a.id, b.id))
+	})
+	var subjects []string
+	for _, e := range all {
+		subjects = append(subjects, eventbus.Subject(protoreflect.FullName(e.typ)))
+	}
+	return subjects
+}
+
+// ownDatabase makes a PostgreSQL database for one stack, dropped when the test ends.
+func ownDatabase(t *testing.T) string {
+	t.Helper()
+	url := os.Getenv(sqldbtest.Variable)
+	if url == "" {
+		t.Fatalf("no PostgreSQL for the test: run `make test`, or set %s to the address of a server", sqldbtest.Variable)
+	}
+	return sqldbtest.Database(t, url)
+}
+
+// startDaemon starts a program that prints nothing when it is ready.
+func startDaemon(t *testing.T, env []string, name string, args ...string) *program {
+	t.Helper()
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, cmd: exec.Command(filepath.Join(dir, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})} //nolint:gosec // our own program
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s:\n%s", name, p.log.tail(4000))
+		}
+	})
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.gone)
+	}()
+	return p
+}
+
+// spanTimeout is how long exporters may take to write what they have.
+const spanTimeout = 10 * time.Second

@@ -1,0 +1,203 @@
+package page
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/upright-clinic/upright/gateway/internal/words"
+	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+)
+
+// view is what a template gets: the language, the frame around the page, and in D what
+// the page itself shows.
+type view struct {
+	*words.Catalog
+	// Title is the page's one heading, and its title in the browser.
+	Title string
+	// Site is the clinic's name.
+	Site string
+	// Home is where the clinic's name leads.
+	Home string
+	// Nav are the links in the head of the page.
+	Nav []link
+	// SignedIn shows the way out.
+	SignedIn bool
+	// Wide is for lists, Narrow for everything else.
+	Wide bool
+	// Back leads to the page before; empty: no link.
+	Back string
+	// Done is a sentence about what was just done.
+	Done string
+	// Errors are what is wrong with a form.
+	Errors []mistake
+	// Alarm are the numbers to call, shown on every page of a person who needs them.
+	Alarm []*directoryv1.EmergencyNumber
+	// D is the page's own.
+	D any
+
+	asset func(string) string
+	path  string
+}
+
+// link is a link in the head of the page.
+type link struct {
+	Href, Text string
+	Current    bool
+}
+
+// mistake is one line of the error summary: a sentence, and the id of the field.
+type mistake struct{ Field, Text string }
+
+// Asset is the address of a static file.
+func (v *view) Asset(name string) string { return v.asset(name) }
+
+// Nonce is the part of a form's request id that makes it another form each time it is
+// shown.
+func (v *view) Nonce() string { return rand.Text() }
+
+// Tel makes a link that dials.
+func (v *view) Tel(number string) template.URL { return tel(number) }
+
+// Code says a code of the services in words, such as NO_SHOW; an unknown code comes back
+// in lower case.
+func (v *view) Code(kind, code string) string { return say(v.Catalog, kind, code) }
+
+// say is the text "kind.CODE", or the code made readable.
+func say(c *words.Catalog, kind, code string) string {
+	if code == "" {
+		return ""
+	}
+	return c.Or(kind+"."+code, strings.ToLower(strings.ReplaceAll(code, "_", " ")))
+}
+
+// parse reads every page with the layout and the parts that pages share.
+func parse(files fs.FS) (map[string]*template.Template, error) {
+	shared, err := template.New("layout").Funcs(functions).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	names, err := fs.Glob(files, "templates/page/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	pages := make(map[string]*template.Template, len(names))
+	for _, name := range names {
+		t, err := shared.Clone()
+		if err == nil {
+			t, err = t.ParseFS(files, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return pages, nil
+}
+
+// functions are what templates can call besides the view's own methods.
+var functions = template.FuncMap{
+	// in hands a shared part the view along with what it shows.
+	"in": func(v *view, d any) struct {
+		*view
+		D any
+	} {
+		return struct {
+			*view
+			D any
+		}{v, d}
+	},
+	"list": func(items ...string) []string { return items },
+	"join": func(items []string) string { return strings.Join(items, ", ") },
+}
+
+// view starts a page with the frame for whoever is signed in.
+func (c *call) view(title string, d any) *view {
+	v := &view{
+		Catalog: c.cat, Title: title, Site: "Upright", Home: "/", D: d,
+		SignedIn: c.x.Session != nil, asset: c.cfg.Asset, path: c.r.URL.Path,
+	}
+	if v.SignedIn {
+		if clinic, err := c.clinic(); err == nil {
+			v.Site = clinic.GetPublicName()
+		}
+		v.Nav = c.nav()
+	}
+	if done := c.query("done"); done != "" {
+		v.Done = c.cat.Or("done."+done, "")
+	}
+	if reason := c.query("problem"); reason != "" {
+		v.Errors = append(v.Errors, mistake{Text: c.cat.Or("reason."+reason, c.cat.T("reason.other"))})
+	}
+	return v
+}
+
+// nav lists where the person can go.
+func (c *call) nav() []link {
+	var links []link
+	add := func(href, key string) {
+		current := c.r.URL.Path == href || (href != "/me" && strings.HasPrefix(c.r.URL.Path, href+"/"))
+		links = append(links, link{Href: href, Text: c.cat.T(key), Current: current})
+	}
+	if c.is(typev1.Role_ROLE_PATIENT) {
+		add("/me", "nav.me")
+		add("/me/book", "nav.book")
+		add("/intake", "nav.intake")
+	}
+	if c.is(typev1.Role_ROLE_RECEPTIONIST, typev1.Role_ROLE_CLINICIAN) {
+		add("/staff/day", "nav.day")
+		if c.cfg.Diary {
+			add("/diary/", "nav.diary")
+		}
+		add("/staff/book", "nav.book")
+		add("/staff/patients", "nav.patients")
+		add("/staff/tasks", "nav.tasks")
+	}
+	return links
+}
+
+// show answers with a page.
+func (c *call) show(name string, v *view) error { return c.showStatus(http.StatusOK, name, v) }
+
+// again answers with the form that was sent and what is wrong with it. What was typed is
+// kept.
+func (c *call) again(name string, v *view, wrong *wrongs) error {
+	v.Errors = append(v.Errors, wrong.list...)
+	return c.showStatus(wrong.status(), name, v)
+}
+
+// showStatus answers with a page and a status. The page is made in full before a byte is
+// sent, so that a mistake in a template does not leave half of one.
+func (c *call) showStatus(status int, name string, v *view) error {
+	pages := c.pages
+	if c.cfg.Reload {
+		fresh, err := parse(c.cfg.Files)
+		if err != nil {
+			return err
+		}
+		pages = fresh
+	}
+	t, ok := pages[name]
+	if !ok {
+		return fmt.Errorf("page: no template %q", name)
+	}
+	var body bytes.Buffer
+	if err := t.ExecuteTemplate(&body, "layout", v); err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
+	h := c.w.Header()
+	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+	h["Content-Length"] = []string{strconv.Itoa(body.Len())}
+	h["Content-Language"] = []string{v.Lang}
+	h["Vary"] = []string{"Accept-Language, Cookie"}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body.Bytes()) // a client that went away is no failure of ours
+	return nil
+}

@@ -1,0 +1,214 @@
+package app
+
+import (
+	"crypto/subtle"
+	"time"
+
+	"github.com/upright-clinic/upright/services/booking/internal/calendar"
+	"github.com/upright-clinic/upright/services/booking/internal/schedule"
+	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// wish is time that somebody wants, for an appointment or a hold.
+type wish struct {
+	clinic       *calendar.Clinic
+	who          caller
+	typ          *store.Type
+	practitioner *schedule.Practitioner
+	patientID    string // empty: a hold for nobody in particular
+	start        schedule.Slot
+	minutes      int
+	mode         schedule.Mode
+	roomID       string // the room wanted; empty takes any that suits
+	keepRoomID   string // taken first among those that suit
+	planID       string
+	gate         schedule.Gate
+	ungated      bool   // gate and plan are not asked: a hold
+	holderID     string // the appointment or hold that the claims are for
+	moving       *store.Appointment
+	holdID       string
+	ownerToken   string
+	override     string // staff's reason to book although something refuses
+	again        bool   // the same time was booked before: notice and horizon are not asked
+	explain      bool   // nothing will be written: nothing is locked
+}
+
+// placement is where a wish has its place.
+type placement struct {
+	footprint  schedule.Footprint
+	locationID string
+	date       civil.Date
+	zone       *time.Location
+	roomID     string
+	devices    []string
+	patientID  string // the surviving record
+	flags      []string
+	claims     []store.Claim
+	overrides  []store.OverlapOverride
+	freed      []*store.Hold // holds in the way that have expired
+	taken      []*store.Hold // the caller's own holds, which the placement takes over
+}
+
+// examination is an examine under way.
+type examination struct {
+	*App
+	tx      *sqldb.Tx
+	w       *wish
+	p       *placement
+	refused []*fault.Error
+}
+
+func (e *examination) refuse(r *fault.Error) { e.refused = append(e.refused, r) }
+
+// examine finds the place for a wish in the database as it is now, or everything that refuses
+// it. Unless it only explains, it locks the patient's gate and the resources, so that what it
+// finds stays true until the transaction ends. It returns errStaleCatalogue, errNewerGate,
+// errUnknownPatient or errRace when it must be run again after something was done outside.
+func (a *App) examine(tx *sqldb.Tx, w *wish) (*placement, []*fault.Error, error) {
+	e := &examination{App: a, tx: tx, w: w, p: &placement{footprint: w.typ.Footprint(w.start, w.minutes)}}
+	version, _, err := store.CatalogueVersion(tx, w.clinic.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if version != w.clinic.Version {
+		return nil, nil, errStaleCatalogue
+	}
+	if err := e.checkPatient(); err != nil {
+		return nil, nil, err
+	}
+	e.checkPlace()
+	if err := e.checkRules(); err != nil {
+		return nil, nil, err
+	}
+	if len(e.refused) > 0 && !w.explain {
+		return nil, e.refused, nil
+	}
+	if err := e.pick(); err != nil {
+		return nil, nil, err
+	}
+	return e.p, e.refused, nil
+}
+
+// checkPatient locks the patient's gate and compares it with the one that intake gave.
+func (e *examination) checkPatient() error {
+	if e.w.patientID == "" {
+		return nil
+	}
+	read := store.LockGate
+	if e.w.explain {
+		read = store.ReadGate
+	}
+	gate, err := read(e.tx, e.w.clinic.ID, e.w.patientID)
+	if err != nil {
+		return err
+	}
+	if gate == nil {
+		return errUnknownPatient
+	}
+	e.p.patientID = gate.SurvivingID
+	if e.w.ungated {
+		return nil
+	}
+	if gate.Version > e.w.gate.Version {
+		return errNewerGate
+	}
+	if gate.Version == e.w.gate.Version {
+		e.w.gate.ChangeTime = gate.ChangedAt
+	}
+	return nil
+}
+
+// checkPlace finds where the practitioner works then. An override books outside working hours
+// where the practitioner, or the wanted room, usually is.
+func (e *examination) checkPlace() {
+	w, p := e.w, e.p
+	at, works := w.clinic.WorksAt(w.practitioner.ID, p.footprint.Practitioner)
+	if !works {
+		refusal := fault.New(fault.Aborted, "OUTSIDE_SHIFT", "The practitioner does not work at that time.").
+			With("resource_kind", string(schedule.PractitionerResource)).With("resource_id", w.practitioner.ID)
+		at = w.clinic.Resources[w.roomID].LocationID
+		if usual := w.clinic.LocationsOf(w.practitioner.ID); at == "" && len(usual) > 0 {
+			at = usual[0]
+		}
+		switch {
+		case at == "":
+			e.refuse(refusal)
+		case w.override == "":
+			e.refuse(refusal.With("overridable", "true"))
+		}
+	}
+	p.locationID = at
+	p.zone = w.clinic.ZoneOf(at)
+	p.date = civil.Of(p.footprint.Visit.Start(), p.zone)
+}
+
+// checkRules asks the rules of type, time, person and gate.
+func (e *examination) checkRules() error {
+	w, p := e.w, e.p
+	now := e.tx.Now()
+	today := civil.Of(now, p.zone)
+	visit := schedule.Visit{
+		Type: &w.typ.Type, Practitioner: w.practitioner, By: w.who.party, Mode: w.mode, Minutes: w.minutes,
+		Start: p.footprint.Visit.Start(), Date: p.date, Today: today, Now: now,
+		UnderPlan: w.planID != "" || w.ungated, Override: w.override != "",
+	}
+	if w.typ.Discipline == schedule.Massage && w.patientID != "" {
+		first, err := e.firstMassage()
+		if err != nil {
+			return err
+		}
+		visit.FirstMassage = first
+	}
+	for _, r := range visit.Check() {
+		if w.again && (r.Reason == "NOTICE_TOO_SHORT" || r.Reason == "BEYOND_HORIZON") {
+			continue
+		}
+		e.refuse(r)
+	}
+	if w.patientID == "" || w.ungated {
+		return nil
+	}
+	ask := schedule.GateAsk{
+		Kind: w.typ.Kind, Discipline: w.typ.Discipline, Mode: w.mode, By: w.who.party,
+		Date: p.date, Today: today, Now: now, UnderPlan: w.planID != "",
+	}
+	if w.planID != "" {
+		at, err := store.PlanTime(e.tx, w.clinic.ID, w.planID)
+		if err != nil {
+			return err
+		}
+		ask.PlanTime = at
+	}
+	flags, refusal := w.gate.Ask(ask)
+	p.flags = flags
+	if refusal != nil {
+		e.refuse(refusal)
+	}
+	return nil
+}
+
+// firstMassage reports whether the wish would be the patient's first massage.
+func (e *examination) firstMassage() (bool, error) {
+	ids, err := store.PatientRecords(e.tx, e.w.clinic.ID, e.p.patientID)
+	if err != nil {
+		return false, err
+	}
+	first, any, err := store.FirstMassage(e.tx, e.w.clinic.ID, ids, e.w.holderID)
+	return !any || e.w.start <= first, err
+}
+
+// ownHold decides whose hold it is that stands in the way: the caller's own, by the token that
+// came with it or because the same account set the time aside for the same patient.
+func (e *examination) ownHold(h *store.Hold) bool {
+	if h.ID == e.w.holdID && (h.OwnerSubject == e.w.who.Subject || sameToken(h.OwnerToken, e.w.ownerToken)) {
+		return true
+	}
+	return h.OwnerSubject == e.w.who.Subject && h.PatientID != "" && h.PatientID == e.w.patientID
+}
+
+func sameToken(want, got string) bool {
+	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1
+}

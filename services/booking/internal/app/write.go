@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
+	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// write takes the time of a placement: holds in the way give theirs up first, each with its
+// event, then the claims are inserted in order, and overlaps that were overridden recorded.
+// claims may be fewer than the placement's own, see Span.Minus. SLOT_TAKEN is what is left of
+// a race that got past the locks: the database refuses the overlap itself.
+func (a *App) write(ctx context.Context, tx *sqldb.Tx, w *wish, p *placement, claims []store.Claim) error {
+	for _, h := range p.freed {
+		if err := a.endHold(ctx, tx, h, store.Released, ""); err != nil {
+			return err
+		}
+	}
+	for _, h := range p.taken {
+		if err := a.endHold(ctx, tx, h, store.TakenOver, w.holderID); err != nil {
+			return err
+		}
+	}
+	if err := store.InsertClaims(tx, w.clinic.ID, claims); err != nil {
+		if sqldb.Overlap(err) {
+			return errRace
+		}
+		return err
+	}
+	for _, o := range p.overrides {
+		if err := store.InsertOverlapOverride(tx, w.clinic.ID, o); err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { a.Busy.Take(w.clinic.ID, claims) })
+	return nil
+}
+
+// endHold gives a hold's time back or over, with its event.
+func (a *App) endHold(ctx context.Context, tx *sqldb.Tx, h *store.Hold, to store.HoldState, appointmentID string) error {
+	h.Version++
+	h.State, h.AppointmentID = to, appointmentID
+	ok, err := store.UpdateHold(tx, h)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errRace
+	}
+	if err := store.DeleteClaims(tx, h.ClinicID, h.ID, h.ResourceIDs(), h.Claims); err != nil {
+		return err
+	}
+	tx.OnCommit(func() { a.Busy.Forget(h.ClinicID, h.ResourceIDs(), h.Claims) })
+	return eventlog.Append(ctx, tx, eventlog.Event{
+		AggregateType: "hold", AggregateID: h.ID, AggregateVersion: h.Version,
+		Message: &bookingv1.HoldReleased{
+			ClinicId: h.ClinicID, HoldId: h.ID, AppointmentId: appointmentID, ResourceIds: heldIDs(h),
+			StartTime: timestamppb.New(h.Claims.Start()), EndTime: timestamppb.New(h.Claims.End()),
+		},
+	})
+}
+
+// heldIDs are a hold's resources but for the patient, who is nobody else's business.
+func heldIDs(h *store.Hold) []string {
+	c := *h
+	c.ClaimedPatientID = ""
+	return c.ResourceIDs()
+}
+
+// resourceIDs are the resources that an appointment has claims on.
+func resourceIDs(a *store.Appointment) []string {
+	ids := []string{a.PractitionerID, a.ClaimedPatientID}
+	if a.RoomID != "" {
+		ids = append(ids, a.RoomID)
+	}
+	return append(ids, a.EquipmentIDs...)
+}
+
+// giveBack deletes an appointment's claims.
+func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment) error {
+	ids, span := resourceIDs(apt), apt.Claims
+	tx.OnCommit(func() { a.Busy.Forget(apt.ClinicID, ids, span) })
+	return store.DeleteClaims(tx, apt.ClinicID, apt.ID, ids, span)
+}
+
+// first is the refusal that a booking answers with: the rules come before what is taken, and
+// taken time before rooms, so the first is what the caller should mend first.
+func first(refused []*fault.Error) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	return refused[0]
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/intake/internal/store"
+	"github.com/upright-clinic/upright/services/intake/internal/triage"
+	"github.com/upright-clinic/upright/services/platform/audit"
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/ident"
+	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// intakeAggregate is the kind of thing that events of a form happen to.
+const intakeAggregate = "intake"
+
+// CreateIntake starts a form.
+type CreateIntake struct {
+	PatientID       string
+	QuestionnaireID string // "" is the clinic's intake form
+	Language        string
+	Fingerprint     []byte
+}
+
+// CreateIntake starts a form for a patient, tied to the newest version of the
+// questionnaire. It fails with NOT_FOUND for a patient or a questionnaire that the caller's
+// clinic does not have.
+func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, error) {
+	p, err := callerOf(ctx)
+	if err != nil {
+		return IntakeView{}, err
+	}
+	set, err := a.forms.Current(in.QuestionnaireID)
+	if err != nil {
+		return IntakeView{}, err
+	}
+	if err := a.knowPatient(ctx, p, in.PatientID); err != nil {
+		return IntakeView{}, err
+	}
+	var view IntakeView
+	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		id, _, err := requestid.OnceAs(ctx, tx, "CreateIntake", in.Fingerprint, ident.New("int"), func() error { return nil })
+		if err != nil {
+			return err
+		}
+		i, ok, err := store.GetIntake(tx, p.ClinicID, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			if i, err = startIntake(ctx, tx, p, id, in.PatientID, set, in.Language); err != nil {
+				return err
+			}
+		}
+		view, err = a.fullView(tx, p, i)
+		return err
+	})
+	return view, err
+}
+
+// startIntake adds a draft with its event and audit row.
+func startIntake(ctx context.Context, tx *sqldb.Tx, p authn.Principal, id, patientID string, set *triage.Set, lang string) (store.Intake, error) {
+	i := store.Intake{
+		ClinicID: p.ClinicID, IntakeID: id, PatientID: patientID, QuestionnaireID: set.ID, QuestionnaireVersion: set.Version,
+		Language: language(set, lang), State: Draft, CreatedBy: p.Subject, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
+	}
+	if err := store.InsertIntake(tx, i); err != nil {
+		return i, err
+	}
+	err := eventlog.Append(ctx, tx, eventlog.Event{
+		AggregateType: intakeAggregate, AggregateID: id, AggregateVersion: i.Version,
+		Message: &intakev1.IntakeStarted{ClinicId: p.ClinicID, IntakeId: id, PatientId: patientID},
+	})
+	if err != nil {
+		return i, err
+	}
+	return i, audit.Write(ctx, tx, audit.Entry{Action: "intake.create", Resource: id, PatientID: patientID})
+}

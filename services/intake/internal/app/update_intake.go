@@ -1,0 +1,236 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/intake/internal/gate"
+	"github.com/upright-clinic/upright/services/intake/internal/store"
+	"github.com/upright-clinic/upright/services/intake/internal/triage"
+	"github.com/upright-clinic/upright/services/platform/audit"
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// UpdateIntake gives answers to a draft.
+type UpdateIntake struct {
+	IntakeID    string
+	Answers     triage.Answers
+	Etag        string // version that the caller saw
+	Fingerprint []byte
+}
+
+// UpdateIntake saves answers of a draft, each as given and with a revision, and returns
+// the draft with what the rules find now. An emergency or urgent finding has closed the
+// gate and raised its task when this returns. It fails with NOT_FOUND for an intake that
+// the caller may not know of; FAILED_PRECONDITION, INTAKE_SUBMITTED, after submission;
+// INVALID_ARGUMENT naming every answer that does not fit its question, and then saves
+// none; ABORTED, VERSION_MISMATCH, naming the questions that somebody else answered
+// differently since the etag.
+func (a *App) UpdateIntake(ctx context.Context, in UpdateIntake) (IntakeView, error) {
+	p, err := callerOf(ctx)
+	if err != nil {
+		return IntakeView{}, err
+	}
+	zone := a.zoneOf(ctx, p.ClinicID)
+	var view IntakeView
+	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		i, who, err := loadIntake(tx, p, in.IntakeID, true)
+		if err != nil {
+			return err
+		}
+		_, _, err = requestid.OnceAs(ctx, tx, "UpdateIntake", in.Fingerprint, in.IntakeID, func() error {
+			i, err = a.saveAnswers(ctx, tx, p, i, who, in, zone)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		view, err = a.fullView(tx, p, i)
+		return err
+	})
+	return view, err
+}
+
+// saveAnswers checks and stores the answers that are new, and raises what they show.
+func (a *App) saveAnswers(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i store.Intake, who person, in UpdateIntake, zone *time.Location) (store.Intake, error) {
+	if i.State != Draft {
+		return i, fault.New(fault.FailedPrecondition, "INTAKE_SUBMITTED", "This form was handed in and cannot be changed. Start a new one.").
+			With("intake_id", i.IntakeID)
+	}
+	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	if err != nil {
+		return i, err
+	}
+	if err := checkAnswers(set, in.Answers); err != nil {
+		return i, err
+	}
+	answers, rows, err := answersOf(tx, i)
+	if err != nil {
+		return i, err
+	}
+	fresh, err := mergeAnswers(i, in, answers, rows)
+	if err != nil || len(fresh) == 0 {
+		return i, err
+	}
+	i.Version++
+	i.UpdatedAt = tx.Now()
+	for _, id := range fresh {
+		if err := putAnswer(tx, p, i, id, in.Answers[id], rows[id].Revision+1); err != nil {
+			return i, err
+		}
+		answers[id] = in.Answers[id]
+	}
+	if i, err = a.raiseFindings(ctx, tx, i, who, set, answers, zone); err != nil {
+		return i, err
+	}
+	if err := store.UpdateIntake(tx, i); err != nil {
+		return i, err
+	}
+	return i, audit.Write(ctx, tx, audit.Entry{
+		Action: "intake.update", Resource: i.IntakeID, PatientID: i.PatientID,
+		Facts: map[string]string{"answers": strconv.Itoa(len(fresh)), "version": etagOf(i.Version)},
+	})
+}
+
+// checkAnswers refuses answers that do not fit, all of them at once.
+func checkAnswers(set *triage.Set, answers triage.Answers) error {
+	var bad *fault.Error
+	for _, id := range slices.Sorted(maps.Keys(answers)) {
+		err := set.Check(id, answers[id])
+		if err == nil {
+			continue
+		}
+		if bad == nil {
+			bad = fault.From(err)
+			continue
+		}
+		for _, f := range fault.From(err).Fields {
+			bad = bad.OnField(f.Field, f.Description)
+		}
+	}
+	if bad == nil {
+		return nil
+	}
+	return bad
+}
+
+// mergeAnswers returns the questions whose answer is new, sorted. What was answered
+// differently since the version that the caller saw is refused and not overwritten.
+func mergeAnswers(i store.Intake, in UpdateIntake, answers triage.Answers, rows map[string]store.Answer) ([]string, error) {
+	base, err := strconv.ParseInt(in.Etag, 10, 64)
+	if err != nil {
+		return nil, fault.Invalid("etag", "is not an etag of this resource")
+	}
+	if base < 1 || base > i.Version {
+		return nil, versionMismatch(i.Version)
+	}
+	conflict := versionMismatch(i.Version)
+	var fresh []string
+	for _, id := range slices.Sorted(maps.Keys(in.Answers)) {
+		switch {
+		case in.Answers[id].Equal(answers[id]):
+			continue
+		case rows[id].IntakeVersion > base:
+			conflict = conflict.OnField("answers."+id, "was answered differently meanwhile")
+		default:
+			fresh = append(fresh, id)
+		}
+	}
+	if len(conflict.Fields) > 0 {
+		return nil, conflict
+	}
+	return fresh, nil
+}
+
+func putAnswer(tx *sqldb.Tx, p authn.Principal, i store.Intake, id string, a triage.Answer, revision int64) error {
+	value, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return store.PutAnswer(tx, i.ClinicID, i.IntakeID, i.Version, store.Revision{
+		QuestionID: id, Revision: revision, Value: string(value), AnsweredBy: p.Subject, AnsweredAs: as(p), AnsweredAt: tx.Now(),
+	})
+}
+
+// raiseFindings keeps the emergency and urgent findings of a draft. When they are higher
+// than any before, it closes the gate and raises the task; when the patient changes an
+// answer back, the gate stays as it is until the form is handed in, and the task says so.
+func (a *App) raiseFindings(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, set *triage.Set, answers triage.Answers, zone *time.Location) (store.Intake, error) {
+	result := set.Evaluate(answers)
+	found := triage.NoLevel
+	for _, f := range result.Fired {
+		if !f.Level.ShownUnfinished() {
+			continue
+		}
+		found = max(found, f.Level)
+		because, err := becauseJSON(f.Because)
+		if err != nil {
+			return i, err
+		}
+		if err := store.AddFinding(tx, i.ClinicID, i.IntakeID, store.Finding{RuleID: f.Rule.ID, Level: int(f.Level), Because: because}); err != nil {
+			return i, err
+		}
+	}
+	highest := levelOf(i.Level)
+	i.ComputedLevel = int(found)
+	withdrawn, err := withdrawnFindings(tx, i, result, answers)
+	if err != nil || (highest == triage.NoLevel && found == triage.NoLevel) {
+		return i, err
+	}
+	if found > highest {
+		if err := a.closeGate(ctx, tx, i, who, set, found, zone); err != nil {
+			return i, err
+		}
+		i.Level = int(found)
+	}
+	_, err = raiseTask(tx, set, work{
+		clinicID: i.ClinicID, intakeID: i.IntakeID, patientID: i.PatientID, level: levelOf(i.Level), computed: max(found, highest),
+		provisional: true, withdrawn: withdrawn, raisedBy: ByIntake,
+	}, zone)
+	return i, err
+}
+
+// closeGate sets the gate to a finding of an unfinished form.
+func (a *App) closeGate(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, set *triage.Set, found triage.Level, zone *time.Location) error {
+	_, err := moveGate(ctx, tx, i.ClinicID, who, func(g *store.Gate) {
+		g.Level, g.Provisional, g.Voided, g.IntakeID = int(found), true, false, i.IntakeID
+		g.TriageDate = civil.Of(tx.Now(), zone).String()
+		g.ExpiresAt = gate.ValidUntil(tx.Now(), set.Policy.ValidDays)
+	}, func(version int64) proto.Message {
+		return &intakev1.IntakeTriaged{
+			ClinicId: i.ClinicID, IntakeId: i.IntakeID, PatientId: who.rootID, Level: typev1.TriageLevel(found), GateVersion: version,
+		}
+	})
+	return err
+}
+
+// withdrawnFindings reports whether a finding is gone because an answer behind it was
+// changed. One that is gone because a follow-up was answered is not withdrawn.
+func withdrawnFindings(tx *sqldb.Tx, i store.Intake, result triage.Result, answers triage.Answers) (bool, error) {
+	before, err := store.Findings(tx, i.ClinicID, i.IntakeID)
+	if err != nil {
+		return false, err
+	}
+	fired := firedIDs(result.Fired)
+	for _, f := range before {
+		if _, still := slices.BinarySearch(fired, f.RuleID); still {
+			continue
+		}
+		if gone, err := changed(f.Because, answers); err != nil || gone {
+			return gone, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,209 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/upright-clinic/upright/services/plans/internal/injection"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// Session is a session of a plan as it stands in the ledger.
+type Session struct {
+	ID       string // of the claim
+	CourseID string
+	Date     civil.Date
+	Start    time.Time
+	// Counts: it uses one of the course's sessions (held, booked, delivered, or missed
+	// under a policy that counts those).
+	Counts bool
+	// Delivered: it was given.
+	Delivered bool
+}
+
+// Ask is one session that a booking wants.
+type Ask struct {
+	ID       string
+	Date     civil.Date // at the treating site
+	Start    time.Time
+	Minutes  int    // 0: not known, not checked
+	Replaces string // the claim that this one takes the place of; empty for none
+}
+
+// Blocks are what intake knows against kinds of care for a patient, by discipline: ids of
+// the contraindications.
+type Blocks struct {
+	Hard map[string][]string // must not be given
+	Soft map[string][]string // waits for a clinician's release
+}
+
+func (b Blocks) judge(discipline string) error {
+	if ids := b.Hard[discipline]; len(ids) > 0 {
+		return refuse("CONTRAINDICATED", "A contraindication forbids this kind of care until the fact behind it changes.").
+			With("rule", strings.Join(ids, ",")).With("blocking", strings.Join(ids, ",")).With("discipline", discipline)
+	}
+	if ids := b.Soft[discipline]; len(ids) > 0 {
+		return refuse("RELEASE_NEEDED", "This kind of care waits for a clinician's release.").
+			With("rule", strings.Join(ids, ",")).With("blocking", strings.Join(ids, ",")).With("discipline", discipline)
+	}
+	return nil
+}
+
+// Situation is what decides about sessions of one course.
+type Situation struct {
+	Plan       Plan
+	Course     Course
+	Discipline Discipline // its limits
+	// Asked is the kind of care that the appointment gives.
+	Asked string
+	// Profession of the practitioner who would give it; empty when not known, and then
+	// left to whoever books.
+	Profession string
+	Blocks     Blocks
+	// Sessions are those of the course.
+	Sessions []Session
+	// Injections is the patient's ledger, whatever the plan; used for counted care.
+	Injections []injection.Record
+	Policy     injection.Policy
+}
+
+// Grant judges the sessions in the order of their dates, each beside the ones granted
+// before it. It returns nil when all are allowed, else the first refusal, with the claim
+// ("entitlement_id") and date that it is about.
+func (s Situation) Grant(asks []Ask) error {
+	if err := s.standing(); err != nil {
+		return err
+	}
+	ordered := slices.Clone(asks)
+	slices.SortStableFunc(ordered, func(a, b Ask) int { return a.Start.Compare(b.Start) })
+	for _, a := range ordered {
+		if err := s.judge(a); err != nil {
+			return err
+		}
+		s.take(a)
+	}
+	return nil
+}
+
+// Judge answers for one session alone: nil or the refusal.
+func (s Situation) Judge(a Ask) error {
+	if err := s.standing(); err != nil {
+		return err
+	}
+	return s.judge(a)
+}
+
+// take counts a granted session for those after it.
+func (s *Situation) take(a Ask) {
+	s.Sessions = append(slices.Clip(s.Sessions), Session{ID: a.ID, CourseID: s.Course.ID, Date: a.Date, Start: a.Start, Counts: true})
+	if s.Discipline.Counted {
+		s.Injections = append(slices.Clip(s.Injections), injection.Record{
+			ID: a.ID, Span: injection.On(a.Date), State: injection.Reserved, Kind: injection.FacetJoint,
+		})
+	}
+}
+
+// standing is what holds for every date: the plan, the kind of care, who gives it, what is
+// known against it.
+func (s Situation) standing() error {
+	p := s.Plan
+	switch {
+	case p.State != Active:
+		return s.refuse("PLAN_NOT_ACTIVE", "The plan is "+words[p.State]+".").With("state", string(p.State))
+	case s.Asked != "" && s.Asked != s.Course.Discipline:
+		return s.refuse("WRONG_DISCIPLINE", "The course is of another kind of care.").
+			With("discipline", s.Course.Discipline).With("asked", s.Asked)
+	case s.Profession != "" && len(s.Discipline.Professions) > 0 && !slices.Contains(s.Discipline.Professions, s.Profession):
+		return s.refuse("WRONG_PROFESSION", "Somebody of another profession gives this kind of care.").
+			With("professions", strings.Join(s.Discipline.Professions, ","))
+	}
+	return s.Blocks.judge(s.Course.Discipline)
+}
+
+// judge is what depends on the date. The injection limit comes first: when several rules
+// refuse, that is the one to hear of.
+func (s Situation) judge(a Ask) error {
+	beside := s.without(a.Replaces)
+	if s.Discipline.Counted {
+		if v := beside.limit(a.Date); !v.Allowed {
+			v.Next = beside.earliest(a, v.Next)
+			return s.about(a, limitRefusal(s.Policy, v, a.Date))
+		}
+	}
+	if err := beside.validity(a); err != nil {
+		return s.about(a, err)
+	}
+	if err := beside.length(a); err != nil {
+		return s.about(a, err)
+	}
+	if n, due := beside.reviewDue(); due {
+		return s.about(a, s.refuse("REVIEW_DUE", "A review is due before more sessions are booked.").
+			With("rule", fmt.Sprintf("REVIEW_AFTER_%d", n)).With("delivered", strconv.Itoa(beside.delivered())))
+	}
+	if left := s.Course.Sessions - beside.used(); left <= 0 {
+		return s.about(a, s.refuse("PLAN_LIMIT", "All sessions of the course are booked or used.").
+			With("rule", "SESSIONS").With("max", strconv.Itoa(s.Course.Sessions)).With("sessions_left", "0").
+			With("blocking", strings.Join(beside.countingIDs(), ",")))
+	}
+	return s.about(a, beside.spacing(a))
+}
+
+// validity refuses dates outside the plan's.
+func (s Situation) validity(a Ask) error {
+	if a.Date.Before(s.Plan.StartDate) {
+		return s.refuse("PLAN_NOT_ACTIVE", "The plan starts later.").With("rule", "START_DATE").
+			With("start_date", s.Plan.StartDate.String()).With(nextEligible, s.earliest(a, s.Plan.StartDate).String())
+	}
+	if a.Date.After(s.Plan.ExpireDate) {
+		return s.refuse("PLAN_EXPIRED", "The plan does not reach to that date.").With("rule", "EXPIRE_DATE").
+			With("expire_date", s.Plan.ExpireDate.String())
+	}
+	return nil
+}
+
+// length refuses a first session that is not as long as first sessions are (F131).
+func (s Situation) length(a Ask) error {
+	if a.Minutes == 0 {
+		return nil
+	}
+	earlier := func(o Session) bool { return o.Counts && o.Start.Before(a.Start) }
+	if first := s.Course.FirstMinutes; first > 0 && a.Minutes != first && !slices.ContainsFunc(s.Sessions, earlier) {
+		return s.refuse("SESSION_LENGTH", fmt.Sprintf("The first session takes %d minutes.", first)).
+			With("rule", "FIRST_SESSION_MINUTES").With("minutes", strconv.Itoa(first))
+	}
+	if len(s.Course.Minutes) > 0 && !slices.Contains(s.Course.Minutes, a.Minutes) {
+		return s.refuse("SESSION_LENGTH", "A session of the course has another length.").
+			With("rule", "SESSION_MINUTES").With("minutes", strings.Trim(fmt.Sprint(s.Course.Minutes), "[]"))
+	}
+	return nil
+}
+
+// spacing refuses a session too many in an ISO week, or too close to another.
+func (s Situation) spacing(a Ask) error {
+	if ids := s.sameWeek(a.Date); s.Course.PerWeekMax > 0 && len(ids) >= s.Course.PerWeekMax {
+		return s.withNext(a, s.refuse("PLAN_FREQUENCY", fmt.Sprintf("The course has at most %d sessions in a week.", s.Course.PerWeekMax)).
+			With("rule", "PER_WEEK_MAX").With("max", strconv.Itoa(s.Course.PerWeekMax)).With("blocking", strings.Join(ids, ",")))
+	}
+	if ids := s.tooClose(a.Start); len(ids) > 0 {
+		return s.withNext(a, s.refuse("PLAN_GAP", fmt.Sprintf("Sessions of the course start at least %d hours apart.", s.Course.MinGapHours)).
+			With("rule", "MIN_GAP_HOURS").With("min_gap_hours", strconv.Itoa(s.Course.MinGapHours)).With("blocking", strings.Join(ids, ",")))
+	}
+	return nil
+}
+
+func (s Situation) refuse(reason, message string) *fault.Error {
+	return refuse(reason, message).With("plan_id", s.Plan.ID).With("course_id", s.Course.ID)
+}
+
+// about adds which claim and date a refusal is about.
+func (s Situation) about(a Ask, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.From(err).With("plan_id", s.Plan.ID).With("course_id", s.Course.ID).
+		With("entitlement_id", a.ID).With("date", a.Date.String())
+}

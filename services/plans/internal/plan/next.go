@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/upright-clinic/upright/services/plans/internal/injection"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// nextEligible is the fact under which a refusal gives the first date that every rule
+// would allow.
+const nextEligible = "next_eligible_date"
+
+// without gives the situation without one claim: the one that another takes the place of.
+// Delivered sessions are never left out; nothing can take their place.
+func (s Situation) without(id string) Situation {
+	if id == "" {
+		return s
+	}
+	if i := slices.IndexFunc(s.Sessions, func(o Session) bool { return o.ID == id }); i >= 0 && s.Sessions[i].Delivered {
+		return s
+	}
+	s.Sessions = slices.DeleteFunc(slices.Clone(s.Sessions), func(o Session) bool { return o.ID == id })
+	s.Injections = slices.DeleteFunc(slices.Clone(s.Injections), func(r injection.Record) bool {
+		return r.ID == id && r.State.Open()
+	})
+	return s
+}
+
+func (s Situation) limit(date civil.Date) injection.Verdict {
+	return s.Policy.Check(s.Injections, date, "")
+}
+
+// used is how many of the course's sessions are claimed, booked, delivered, or missed and
+// counted.
+func (s Situation) used() int { return len(s.countingIDs()) }
+
+func (s Situation) countingIDs() []string {
+	var ids []string
+	for _, o := range s.Sessions {
+		if o.Counts {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+func (s Situation) delivered() int {
+	n := 0
+	for _, o := range s.Sessions {
+		if o.Delivered {
+			n++
+		}
+	}
+	return n
+}
+
+// reviewDue gives the review point that has been reached without a review since.
+func (s Situation) reviewDue() (int, bool) {
+	return DueReview(s.Course, s.Plan.ReviewsOf(s.Course.ID), s.delivered())
+}
+
+// DueReview gives the first review point of the course, counted in delivered sessions, that
+// has been reached and for which no review was recorded when or after it was reached.
+func DueReview(c Course, reviews []Review, delivered int) (int, bool) {
+	for _, n := range c.ReviewAfter {
+		done := func(r Review) bool { return r.AtSessions >= n }
+		if delivered >= n && !slices.ContainsFunc(reviews, done) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// sameWeek gives the counting sessions of the date's ISO week.
+func (s Situation) sameWeek(date civil.Date) []string {
+	year, week := date.ISOWeek()
+	var ids []string
+	for _, o := range s.Sessions {
+		if y, w := o.Date.ISOWeek(); o.Counts && y == year && w == week {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// tooClose gives the counting sessions that start nearer than the least gap.
+func (s Situation) tooClose(start time.Time) []string {
+	gap := time.Duration(s.Course.MinGapHours) * time.Hour
+	var ids []string
+	for _, o := range s.Sessions {
+		if o.Counts && start.Sub(o.Start).Abs() < gap {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// earliest gives the first date, from the given one on, at the asked time of day, that
+// every rule about dates allows. Each rule moves the date on to its own first free one,
+// until none does; the sessions are finite, so some date is free.
+func (s Situation) earliest(a Ask, from civil.Date) civil.Date {
+	d := from
+	for {
+		next := d
+		if next.Before(s.Plan.StartDate) {
+			next = s.Plan.StartDate
+		}
+		if s.Discipline.Counted {
+			next = s.limit(next).Next
+		}
+		for s.Course.PerWeekMax > 0 && len(s.sameWeek(next)) >= s.Course.PerWeekMax {
+			next = next.AddDays(1)
+		}
+		for len(s.tooClose(shift(a, next))) > 0 {
+			next = next.AddDays(1)
+		}
+		if next == d {
+			return d
+		}
+		d = next
+	}
+}
+
+// shift gives the asked start on another date, at the same time of day as far as days of
+// 24 hours go: a change of the clocks in between moves it by an hour, which decides no date.
+func shift(a Ask, to civil.Date) time.Time {
+	return a.Start.Add(time.Duration(a.Date.DaysUntil(to)) * 24 * time.Hour)
+}
+
+// withNext adds the first date that would do, unless the plan ends before it.
+func (s Situation) withNext(a Ask, err *fault.Error) *fault.Error {
+	next := s.earliest(a, a.Date)
+	if next.After(s.Plan.ExpireDate) {
+		return err.With("expire_date", s.Plan.ExpireDate.String())
+	}
+	return err.With(nextEligible, next.String())
+}
+
+// limitRefusal words the refusal of the injection limit: the window, the records and the
+// policy that decided.
+func limitRefusal(p injection.Policy, v injection.Verdict, date civil.Date) *fault.Error {
+	err := refuse("INJECTION_LIMIT", "A window would hold more injections than the limit allows.").
+		With("rule", "INJECTION_LIMIT").With("policy_version", strconv.FormatInt(p.Version, 10)).
+		With("date", date.String()).With(nextEligible, v.Next.String()).
+		With("blocking", strings.Join(v.Blocking(), ","))
+	if len(v.Windows) > 0 {
+		w := v.Windows[0]
+		return err.With("window_start", w.Start.String()).With("window_end", w.End.String()).
+			With("count", strconv.Itoa(w.Count)).With("max", strconv.Itoa(w.Max))
+	}
+	return err.With("rule", "MIN_INTERVAL_DAYS").With("min_interval_days", strconv.Itoa(p.MinIntervalDays))
+}

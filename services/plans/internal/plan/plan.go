@@ -1,0 +1,173 @@
+// Package plan has the rules of treatment plans: what a clinician may plan, how a plan goes
+// from draft to closed, and whether it allows one more session on a date.
+//
+// The numbers are data (catalogue.json) with their sources. The rules are pure: they look
+// at no clock and no database, and a refusal says which rule, which records and the first
+// date that every rule would allow.
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// State is where a plan stands.
+type State string
+
+// The states of a plan. There is no way back from Closed, and expiry is a date, not a state.
+const (
+	Draft  State = "DRAFT"
+	Active State = "ACTIVE"
+	Paused State = "PAUSED"
+	Closed State = "CLOSED"
+)
+
+// Plan is what was decided for a patient.
+type Plan struct {
+	ID              string
+	PatientID       string
+	OriginPatientID string
+	TemplateID      string
+	TemplateVersion int64
+	Name            string
+	State           State
+	Courses         []Course
+	CauseCodes      []string
+	Goals           []Goal
+	Decision        Decision
+	ResponsibleID   string
+	StartDate       civil.Date // zero until activated, unless chosen
+	ExpireDate      civil.Date // zero until activated, unless chosen
+	ValidityWeeks   int        // from the start to the expiry when none is chosen
+	CloseReason     string
+	Note            string
+	Reviews         []Review
+	CreatedAt       time.Time
+	ActivatedAt     time.Time // zero before
+	ClosedAt        time.Time // zero before
+	Version         int64
+}
+
+// Course is a number of sessions of one kind of care.
+type Course struct {
+	ID               string
+	TemplateCourseID string
+	Discipline       string
+	Sessions         int
+	PerWeekMin       int
+	PerWeekMax       int
+	Weeks            int
+	MinGapHours      int
+	ReviewAfter      []int
+	FirstMinutes     int
+	Minutes          []int
+	PlannedDates     []civil.Date
+}
+
+// Goal is something to achieve, with its measure.
+type Goal struct {
+	Code     string     `json:"code"`
+	Text     string     `json:"text,omitempty"`
+	Measure  string     `json:"measure,omitempty"`
+	Baseline float64    `json:"baseline,omitempty"`
+	Target   float64    `json:"target,omitempty"`
+	DueDate  civil.Date `json:"due_date,omitzero"`
+}
+
+// Decision is the record of a choice made together with the patient (F181).
+type Decision struct {
+	OptionsShown []string `json:"options_shown,omitempty"`
+	Chosen       string   `json:"chosen,omitempty"`
+	DecidedBy    string   `json:"decided_by,omitempty"`
+	Note         string   `json:"note,omitempty"`
+	StepUpReason string   `json:"step_up_reason,omitempty"`
+}
+
+// Review is a clinician's look at how a course goes.
+type Review struct {
+	ID           string
+	CourseID     string
+	AtSessions   int // delivered sessions when it was made
+	Outcome      string
+	Additional   int
+	Practitioner string
+	At           time.Time
+	Note         string
+}
+
+// Course gives the course with the id; with an empty id the only one of the discipline.
+func (p Plan) Course(id, discipline string) (Course, bool) {
+	var found []Course
+	for _, c := range p.Courses {
+		if c.ID == id || id == "" && (discipline == "" || c.Discipline == discipline) {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return Course{}, false
+	}
+	return found[0], true
+}
+
+// ReviewsOf gives the reviews of a course, oldest first.
+func (p Plan) ReviewsOf(courseID string) []Review {
+	var out []Review
+	for _, r := range p.Reviews {
+		if r.CourseID == courseID {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// move checks a transition: FAILED_PRECONDITION / PLAN_STATE says the state it is in.
+func (p Plan) move(to State, from ...State) error {
+	if slices.Contains(from, p.State) {
+		return nil
+	}
+	return fault.New(fault.FailedPrecondition, "PLAN_STATE", "The plan is "+words[p.State]+" and cannot become "+words[to]+".").
+		With("state", string(p.State)).With("wanted", string(to)).With("plan_id", p.ID)
+}
+
+var words = map[State]string{Draft: "a draft", Active: "active", Paused: "paused", Closed: "closed"}
+
+// Pause stops new sessions for now. PLAN_STATE unless it is active.
+func (p *Plan) Pause() error {
+	if err := p.move(Paused, Active); err != nil {
+		return err
+	}
+	p.State = Paused
+	return nil
+}
+
+// Resume lets a paused plan grant sessions again. PLAN_STATE unless it is paused.
+func (p *Plan) Resume() error {
+	if err := p.move(Active, Paused); err != nil {
+		return err
+	}
+	p.State = Active
+	return nil
+}
+
+// Close ends the plan for good. PLAN_STATE when it is closed already.
+func (p *Plan) Close(reason string, at time.Time) error {
+	if err := p.move(Closed, Draft, Active, Paused); err != nil {
+		return err
+	}
+	p.State, p.CloseReason, p.ClosedAt = Closed, reason, at
+	return nil
+}
+
+// start puts a draft into force, with its dates.
+func (p *Plan) start(today civil.Date, at time.Time) {
+	p.State, p.ActivatedAt = Active, at
+	if p.StartDate.IsZero() {
+		p.StartDate = today
+	}
+	if p.ExpireDate.IsZero() {
+		p.ExpireDate = p.StartDate.AddDays(7 * p.ValidityWeeks)
+	}
+}

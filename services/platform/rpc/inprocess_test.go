@@ -1,0 +1,146 @@
+package rpc_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/rpc"
+	"github.com/upright-clinic/upright/services/platform/rpc/rpctest"
+)
+
+// secretKey is a context key that only the client's side may see.
+type secretKey struct{}
+
+func TestBothTransportsBehaveAlike(t *testing.T) {
+	t.Parallel()
+	h := rpctest.New(t, "plans", register(func(ctx context.Context, in *dynamicpb.Message) (string, error) {
+		if ctx.Value(secretKey{}) != nil {
+			t.Error("a value of the client's context arrived")
+		}
+		if err := grpc.SetHeader(ctx, metadata.Pairs("h", "1")); err != nil {
+			return "", err
+		}
+		if err := grpc.SetTrailer(ctx, metadata.Pairs("t", "2")); err != nil {
+			return "", err
+		}
+		method, _ := grpc.Method(ctx)
+		from, _ := peer.FromContext(ctx)
+		if from.Addr.String() == "" {
+			t.Error("the peer has no address")
+		}
+		name := get(in, "name")
+		set(in, "name", "changed")
+		return name + " " + method, nil
+	}))
+	h.Each(t, func(t *testing.T, conn grpc.ClientConnInterface) {
+		var header, trailer metadata.MD
+		var from peer.Peer
+		in := ask("x")
+		got, err := call(context.WithValue(asStaff(t), secretKey{}, canary), conn, "Staff", in,
+			grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from))
+		if err != nil || got != "x /"+testService+"/Staff" {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if strings.Join(header["h"], "") != "1" || strings.Join(trailer["t"], "") != "2" || from.Addr == nil {
+			t.Errorf("header %v, trailer %v, peer %v", header, trailer, from)
+		}
+		if get(in, "name") != "x" {
+			t.Error("the handler changed the client's message")
+		}
+		for _, method := range []string{"/" + testService + "/Missing", "/missing.v1.Service/Staff", "nonsense"} {
+			if err := conn.Invoke(asStaff(t), method, in, message("Answer")); !fault.IsKind(err, fault.Unimplemented) && !fault.IsKind(err, fault.Internal) {
+				t.Errorf("%s: %v", method, err)
+			}
+		}
+	})
+}
+
+func TestCancellationReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	started := make(chan struct{}, 2)
+	h := rpctest.New(t, "plans", register(func(ctx context.Context, _ *dynamicpb.Message) (string, error) {
+		started <- struct{}{}
+		<-ctx.Done()
+		return "", ctx.Err()
+	}))
+	h.Each(t, func(t *testing.T, conn grpc.ClientConnInterface) {
+		ctx, cancel := context.WithCancel(asStaff(t))
+		go func() {
+			<-started
+			cancel()
+		}()
+		// Both calls may be under way: whichever is cancelled, the other is by its own turn.
+		if _, err := call(ctx, conn, "Staff", ask("x")); !fault.IsKind(err, fault.Canceled) {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestStopWaitsForCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	started, release := make(chan struct{}), make(chan struct{})
+	server := rpc.NewServer(rpc.Config{Service: "plans"})
+	register(func(context.Context, *dynamicpb.Message) (string, error) {
+		close(started)
+		<-release
+		return "done", nil
+	})(server)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan string, 1)
+	go func() {
+		text, err := call(t.Context(), server.InProcess(), "Public", ask("x"))
+		if err != nil {
+			text = err.Error()
+		}
+		answers <- text
+	}()
+	<-started
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := server.Stop(impatient); err == nil {
+		t.Error("Stop did not say that a call was left")
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Stop(t.Context()) }()
+	if _, err := call(t.Context(), server.InProcess(), "Public", ask("x")); !fault.Is(rpc.FromStatus(err), "STOPPING") {
+		t.Errorf("a new call: %v", err)
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("stopped with a call under way: %v", err)
+	default:
+	}
+	close(release)
+	if got := <-answers; got != "done" {
+		t.Errorf("the call under way got %q", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMessagesOfTheWrongType(t *testing.T) {
+	t.Parallel()
+	h := rpctest.New(t, "plans", register(echo))
+	method := "/" + testService + "/Public"
+	conn := h.Conn()
+	if err := conn.Invoke(t.Context(), method, &emptypb.Empty{}, message("Answer")); !fault.IsKind(err, fault.Internal) {
+		t.Errorf("request of another type: %v", err)
+	}
+	if err := conn.Invoke(t.Context(), method, ask("x"), &emptypb.Empty{}); !fault.IsKind(err, fault.Internal) {
+		t.Errorf("answer of another type: %v", err)
+	}
+	if err := conn.Invoke(t.Context(), method, "text", "text"); !fault.IsKind(err, fault.Internal) {
+		t.Errorf("no messages at all: %v", err)
+	}
+}
