@@ -51,8 +51,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (60s)
 
 .PHONY: bench
 bench: build ## Measure Upright beside the floor server and print the ratios
-	GOWORK=off go -C tools/bench build -o $(BIN)/bench .
-	$(BIN)/bench --upright $(BIN)/upright
+	GOWORK=off go -C tools/bench build -o $(BIN)/ . ./cmd/limits ./cmd/load
+	$(BIN)/bench -upright $(BIN)/upright -limits $(BIN)/limits
 
 .PHONY: soak
 soak: testenv ## The long fault tests: full kill counts (hours)

@@ -10,23 +10,23 @@ replace (
 )
 
 replace (
-	github.com/upright-clinic/upright/proto => ../../proto
 	github.com/upright-clinic/upright/gateway => ../../gateway
-	github.com/upright-clinic/upright/services/platform => ../../services/platform
+	github.com/upright-clinic/upright/proto => ../../proto
+	github.com/upright-clinic/upright/services/booking => ../../services/booking
 	github.com/upright-clinic/upright/services/directory => ../../services/directory
 	github.com/upright-clinic/upright/services/intake => ../../services/intake
 	github.com/upright-clinic/upright/services/plans => ../../services/plans
-	github.com/upright-clinic/upright/services/booking => ../../services/booking
+	github.com/upright-clinic/upright/services/platform => ../../services/platform
 )
 
 require (
-	github.com/upright-clinic/upright/proto v0.0.0-00010101000000-000000000000
 	github.com/upright-clinic/upright/gateway v0.0.0-00010101000000-000000000000
-	github.com/upright-clinic/upright/services/platform v0.0.0-00010101000000-000000000000
+	github.com/upright-clinic/upright/proto v0.0.0-00010101000000-000000000000
+	github.com/upright-clinic/upright/services/booking v0.0.0-00010101000000-000000000000
 	github.com/upright-clinic/upright/services/directory v0.0.0-00010101000000-000000000000
 	github.com/upright-clinic/upright/services/intake v0.0.0-00010101000000-000000000000
 	github.com/upright-clinic/upright/services/plans v0.0.0-00010101000000-000000000000
-	github.com/upright-clinic/upright/services/booking v0.0.0-00010101000000-000000000000
+	github.com/upright-clinic/upright/services/platform v0.0.0-00010101000000-000000000000
 )
 
 require (
@@ -68,6 +68,8 @@ require (
 	github.com/bufbuild/protocompile v0.9.0 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
+	github.com/chromedp/chromedp v0.14.2
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
@@ -108,7 +109,7 @@ func fourthInjection(t *testing.T, s *stack, h *house, patient string) {
 	var check struct {
 		Allowed bool `json:"allowed"`
 	}
-	h.physician.must(http.MethodPost, "/v1/patients/"+patient+"/injections:check", m{"date": date(next.Add(-12*time.Hour))}, &check)
+	h.physician.must(http.MethodPost, "/v1/patients/"+patient+"/injections:check", m{"date": date(next.Add(-12 * time.Hour))}, &check)
 	if check.Allowed {
 		t.Error("the day before the next eligible date is allowed")
 	}
@@ -156,4 +157,23 @@ func counts(t *testing.T, c *client, plan string) sessions {
 		t.Fatalf("the plan has %d courses", len(p.Courses))
 	}
 	return p.Courses[0].Sessions
+}
+
+// deskPain is an invented story without a warning sign: suitable for treatment.
+var deskPain = m{
+	"trigger": "desk_posture", "aggravators": []string{"sitting_desk"}, "stiffness": "yes", "quality": []string{"dull_ache", "stiff"},
+	"nrs": 4, "nrs_worst": 5, "duration": "6to12w", "interference": 4, "self_care_weeks": 4,
+}
+
+// usualAnswers are those of somebody with mild pain and no warning sign.
+func usualAnswers(t *testing.T) (answers m) {
+	t.Helper()
+	b, err := os.ReadFile("internal/seed/answers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &answers); err != nil {
+		t.Fatal(err)
+	}
+	return answers
 }

@@ -402,6 +402,3 @@ func startDaemon(t *testing.T, env []string, name string, args ...string) *progr
 	}()
 	return p
 }
-
-// spanTimeout is how long exporters may take to write what they have.
-const spanTimeout = 10 * time.Second

@@ -38,7 +38,7 @@ func main() {
 	flag.StringVar(&o.limits, "limits", ".bin/limits", "the program with the floor server")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of floor and Upright, in alternating order")
 	flag.DurationVar(&o.phase, "time", 2*time.Second, "longest a phase is measured")
-	flag.IntVar(&o.maxOps, "max", 12000, "most requests in a phase")
+	flag.IntVar(&o.maxOps, "max", 8000, "most requests in a phase")
 	flag.StringVar(&ops, "ops", "search,book,bookhot,bookplan,daysheet,race", "operations")
 	flag.StringVar(&conc, "conc", "1,8,32", "concurrencies")
 	flag.BoolVar(&o.verbose, "v", false, "print every phase")

@@ -151,10 +151,10 @@ func (p *pair) operation(t workload.Target, op string, base int) runner.Op {
 }
 
 // Stretches of the calendar, in days after the window. Staff book three years ahead at
-// most: book has the first 686 days, each bookhot phase the next 150 of one clinician, the
-// races what is left.
+// most: book has the first 460 days, each bookhot phase the next 145 of one clinician, then
+// come the races, and from upright.PlansStart on the bookings under plans.
 const (
-	hotStart  = 686
+	hotStart  = 460
 	hotDays   = (hotOps + warmup + 15) / 16
 	raceStart = hotStart + 2*hotDays
 )

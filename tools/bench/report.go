@@ -27,7 +27,7 @@ func report(w io.Writer, t *table, f footprint) (missed int) {
 		}
 		fmt.Fprintf(w, "%-9s %3d | %9.0f %9.0f %6.0f%% | %9.3f %9.3f %6.2fx | %6.1f / %6.1f | %6d %6d\n", k.op, k.workers,
 			of(fl, perSecond), of(up, perSecond), 100*share(fl, up, perSecond),
-			of(fl, cpu), of(up, cpu), share(fl, up, cpu), of(fl, p99), of(up, p99), sum(up, taken), sum(up, errors))
+			of(fl, cpu), of(up, cpu), share(fl, up, cpu), of(fl, p99), of(up, p99), sum(up, taken), sum(up, failed))
 	}
 	goal := func(name string, got, limit float64, ok bool) {
 		verdict := "reached"
@@ -47,7 +47,7 @@ func report(w io.Writer, t *table, f footprint) (missed int) {
 		case k.op == "search" && k.workers >= 8:
 			goal(fmt.Sprintf("search c=%d, CPU against the floor", k.workers), c, goalSearchCPU, c <= goalSearchCPU)
 		case k.op == "bookhot":
-			n := float64(sum(t.upright[k], taken) + sum(t.upright[k], errors))
+			n := float64(sum(t.upright[k], taken) + sum(t.upright[k], failed))
 			goal(fmt.Sprintf("bookhot c=%d, false refusals", k.workers), n, 0, n == 0)
 		}
 	}
@@ -69,7 +69,7 @@ func perSecond(r runner.Result) float64 { return r.PerSecond }
 func cpu(r runner.Result) float64       { return r.CPUPerOKms }
 func p99(r runner.Result) float64       { return r.P99ms }
 func taken(r runner.Result) int         { return r.Taken }
-func errors(r runner.Result) int        { return r.Errors }
+func failed(r runner.Result) int        { return r.Errors }
 
 // of is the median over the rounds.
 func of(rs []runner.Result, f func(runner.Result) float64) float64 {

@@ -6,39 +6,42 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// install installs a package of Debian's as root, or says which command would.
+// install installs a package of Debian's as root, or says which one command would.
 func install(what, name string) error {
-	command := "apt-get update && apt-get install -y --no-install-recommends " + name
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("%s is needed and not installed, and this is not Debian: install it and put it on the PATH, or give its address in the environment", what)
+	}
+	command := "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends " + name
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%s is needed and not installed; run: sudo sh -c '%s'", what, command)
 	}
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("%s is needed and not installed, and this is not Debian; install it and put it on the PATH", what)
-	}
-	say("%s is not installed: installing Debian's package %s", what, name)
-	for _, args := range [][]string{{"update", "-qq"}, {"install", "-y", "-qq", "--no-install-recommends", name}} {
-		cmd := exec.Command("apt-get", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s could not be installed (%w); run: %s\n%s", what, err, command, tail(out))
-		}
+	say("%s is needed and not installed: installing Debian's package %s", what, name)
+	cmd := exec.Command("sh", "-c", command)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s could not be installed (%w): %s\nwhen that is mended, run: %s", what, err, tail(out), command)
 	}
 	return nil
 }
 
 func tail(out []byte) string { return string(out[max(0, len(out)-2000):]) }
 
-// findChromium gives the path of a browser that the tests can drive.
+// findChromium gives the browser that the tests can drive: a path, or whatever address the
+// environment gives.
 func findChromium() (string, error) {
 	if path := os.Getenv(chromiumVariable); path != "" {
-		say("Chromium is %s, as %s says", path, chromiumVariable)
+		if _, err := exec.LookPath(path); err != nil && !strings.Contains(path, "://") {
+			return "", fmt.Errorf("%s names %s, which is no program", chromiumVariable, path)
+		}
+		say("Chromium is needed: taking %s, as %s says", path, chromiumVariable)
 		return path, nil
 	}
 	if path, err := lookChromium(); err == nil {
-		say("Chromium is installed: %s", path)
+		say("Chromium is needed: taking the installed %s", path)
 		return path, nil
 	}
 	if err := install("Chromium", "chromium"); err != nil {
@@ -62,6 +65,11 @@ func postgresBinaries() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+		return n
+	}
+	slices.SortFunc(found, func(a, b string) int { return version(a) - version(b) })
 	if len(found) > 0 {
 		return filepath.Dir(found[len(found)-1]), nil
 	}
@@ -76,19 +84,16 @@ func postgresBinaries() (string, error) {
 	return filepath.Dir(real), nil
 }
 
-// installPostgres installs the server, but lets Debian make no cluster of its own.
+// installPostgres installs the server and lets Debian make and start no cluster of its own.
 func installPostgres() error {
 	if os.Getuid() == 0 {
 		const dir = "/etc/postgresql-common/createcluster.d"
-		if err := os.MkdirAll(dir, 0o755); err == nil {
-			_ = os.WriteFile(filepath.Join(dir, "upright.conf"), []byte("create_main_cluster = false\n"), 0o644)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "upright.conf"), []byte("create_main_cluster = false\n"), 0o644); err != nil {
+			return err
 		}
 	}
-	name := "postgresql"
-	if out, err := exec.Command("apt-cache", "search", "--names-only", "^postgresql-[0-9]+$").Output(); err == nil {
-		if fields := strings.Fields(string(out)); len(fields) > 0 {
-			name = fields[0]
-		}
-	}
-	return install("PostgreSQL", name)
+	return install("PostgreSQL", "postgresql") // depends on the release's version of it
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"syscall"
 )
 
@@ -26,23 +27,35 @@ const (
 )
 
 func main() {
-	postgres := flag.Bool("postgres", false, "the command needs PostgreSQL")
-	chromium := flag.Bool("chromium", false, "the command needs Chromium")
-	flag.Parse()
-	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "usage: testenv [--postgres] [--chromium] -- command arguments")
+	needs := flag.NewFlagSet("testenv", flag.ContinueOnError)
+	postgres := needs.Bool("postgres", false, "the command needs PostgreSQL")
+	chromium := needs.Bool("chromium", false, "the command needs Chromium")
+	needs.Usage = func() {
+		fmt.Fprintln(needs.Output(), "usage: testenv [--postgres] [--chromium] -- command arguments")
+		needs.PrintDefaults()
+	}
+	if err := needs.Parse(os.Args[1:]); err != nil {
 		os.Exit(2)
 	}
-	code, err := run(*postgres, *chromium, flag.Args())
+	if needs.NArg() == 0 {
+		needs.Usage()
+		os.Exit(2)
+	}
+	// A server dies with the thread that started it (see dieWithUs): keep that one.
+	runtime.LockOSThread()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code, err := run(*postgres, *chromium, needs.Args(), signals)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testenv:", err)
 	}
 	os.Exit(code)
 }
 
-// run provides what is needed, runs the command, and gives its exit code.
-func run(postgres, chromium bool, command []string) (code int, err error) {
-	var env []string
+// run provides what is needed, runs the command, and gives its exit code: 128 and the
+// signal's number when one ended it, as a shell does.
+func run(postgres, chromium bool, command []string, signals <-chan os.Signal) (code int, err error) {
+	env := os.Environ()
 	if chromium {
 		path, err := findChromium()
 		if err != nil {
@@ -58,31 +71,57 @@ func run(postgres, chromium bool, command []string) (code int, err error) {
 		defer stop()
 		env = append(env, postgresVariable+"="+address)
 	}
+	select {
+	case s := <-signals:
+		return 128 + int(s.(syscall.Signal)), errors.New("interrupted")
+	default:
+	}
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// The terminal's interrupt reaches the command as well; wait for it to end by itself.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A group of its own: a signal then reaches `go test` and the tests that it started
+	// alike, once each, whether it came from a terminal or from kill.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return 1, err
 	}
-	go func() {
-		for s := range signals {
-			_ = cmd.Process.Signal(s)
-		}
-	}()
-	err = cmd.Wait()
-	signal.Stop(signals)
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		return max(1, exit.ExitCode()), nil
-	case err != nil:
-		return 1, err
-	}
-	return 0, nil
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// What the command leaves behind would hold on to the server that goes away.
+	defer signalGroup(cmd, syscall.SIGKILL)
+	return await(cmd, ended, signals)
 }
+
+// await passes signals on until the command ends; a second one ends it by force.
+func await(cmd *exec.Cmd, ended <-chan error, signals <-chan os.Signal) (code int, err error) {
+	for again := false; ; again = true {
+		select {
+		case s := <-signals:
+			if again {
+				s = syscall.SIGKILL
+			}
+			signalGroup(cmd, s.(syscall.Signal))
+		case err := <-ended:
+			return exitCode(err)
+		}
+	}
+}
+
+func exitCode(err error) (int, error) {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		if err != nil {
+			return 1, err
+		}
+		return 0, nil
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return exit.ExitCode(), nil
+}
+
+func signalGroup(cmd *exec.Cmd, s syscall.Signal) { _ = syscall.Kill(-cmd.Process.Pid, s) }
 
 // say tells what was needed and done, one line each.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "testenv: "+format+"\n", args...) }

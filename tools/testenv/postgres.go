@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,10 +19,14 @@ import (
 // startLimit is how long a server may take to be ready.
 const startLimit = 60 * time.Second
 
-// findPostgres gives the address of a server whose user may make schemas, and what stops it.
+// findPostgres gives the address of a server whose user may make schemas and extensions,
+// and what stops it.
 func findPostgres() (address string, stop func(), err error) {
 	if address := os.Getenv(postgresVariable); address != "" {
-		say("PostgreSQL is at the address that %s gives", postgresVariable)
+		if err := reachable(address); err != nil {
+			return "", nil, fmt.Errorf("PostgreSQL does not answer at the address that %s gives: %w", postgresVariable, err)
+		}
+		say("PostgreSQL is needed: taking the server that %s names", postgresVariable)
 		return address, func() {}, nil
 	}
 	bin, err := postgresBinaries()
@@ -32,7 +38,7 @@ func findPostgres() (address string, stop func(), err error) {
 			return "", nil, err
 		}
 	}
-	say("PostgreSQL is installed in %s: starting a server for the tests", bin)
+	say("PostgreSQL is needed: starting a throw-away server from %s", bin)
 	s := &postgres{bin: bin}
 	if err := s.start(); err != nil {
 		s.stop()
@@ -41,9 +47,32 @@ func findPostgres() (address string, stop func(), err error) {
 	return s.address(), s.stop, nil
 }
 
-// postgres is a throw-away server on a loopback port, in a folder of its own.
+// reachable looks whether somebody listens at the address. The address is not repeated: it
+// may hold a password.
+func reachable(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("it is no URL")
+	}
+	if u.Hostname() == "" { // a socket, named in the query
+		return nil
+	}
+	port := u.Port()
+	if port == "" {
+		port = "5432"
+	}
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(u.Hostname(), port), 5*time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// postgres is a throw-away server on a loopback port, in a folder of its own. It has a
+// password, since anybody on the machine can reach the port.
 type postgres struct {
 	bin, dir string
+	password string
 	port     int
 	attr     *syscall.SysProcAttr
 	cmd      *exec.Cmd
@@ -51,7 +80,7 @@ type postgres struct {
 }
 
 func (s *postgres) address() string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+	return fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d/postgres?sslmode=disable", s.password, s.port)
 }
 
 func (s *postgres) start() (err error) {
@@ -62,16 +91,14 @@ func (s *postgres) start() (err error) {
 		return err
 	}
 	data := filepath.Join(s.dir, "data")
-	init := exec.Command(filepath.Join(s.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	init.SysProcAttr, init.Dir = s.attr, s.dir
-	if out, err := init.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, tail(out))
+	if err := s.initialise(data); err != nil {
+		return err
 	}
 	if s.port, err = freePort(); err != nil {
 		return err
 	}
 	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", data, "-k", s.dir, "-p", strconv.Itoa(s.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=500", "-c", "shared_buffers=256MB")
+		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400")
 	s.cmd.SysProcAttr, s.cmd.Dir = s.attr, s.dir
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
@@ -87,10 +114,35 @@ func (s *postgres) start() (err error) {
 	return s.await(data)
 }
 
+// initialise makes the database files. Text sorts by its bytes there, as the program needs.
+func (s *postgres) initialise(data string) error {
+	s.password = rand.Text()
+	file := filepath.Join(s.dir, "password")
+	if err := os.WriteFile(file, []byte(s.password+"\n"), 0o600); err != nil {
+		return err
+	}
+	if s.attr.Credential != nil {
+		if err := os.Chown(file, int(s.attr.Credential.Uid), int(s.attr.Credential.Gid)); err != nil {
+			return err
+		}
+	}
+	// "password" sends it as it is, over loopback: the better ways cost milliseconds of
+	// processor for each of thousands of connections.
+	initdb := exec.Command(filepath.Join(s.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "password", "--pwfile", file,
+		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = s.attr, s.dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, tail(out))
+	}
+	return nil
+}
+
 // becomeServerUser makes the server run as another user when this one is root, which
-// PostgreSQL refuses to run as. Its own session keeps a terminal's interrupt from it.
+// PostgreSQL refuses to run as. Its own session keeps a terminal's interrupt from it; should
+// this program be killed, it goes too.
 func (s *postgres) becomeServerUser() error {
 	s.attr = &syscall.SysProcAttr{Setsid: true}
+	dieWithUs(s.attr)
 	if os.Getuid() != 0 {
 		return nil
 	}

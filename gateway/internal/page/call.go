@@ -201,3 +201,18 @@ func split(pattern string) (method, path string) {
 
 // faultOf is the fault of an error of a handler.
 func faultOf(err error) *fault.Error { return fault.From(err) }
+
+// withParam sets one parameter of an address of this site, in place of what an earlier
+// page may have left there.
+func withParam(to, name, value string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return to
+	}
+	q := u.Query()
+	q.Del("done")
+	q.Del("problem")
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}

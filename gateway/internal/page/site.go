@@ -63,6 +63,8 @@ type Site struct {
 	mu      sync.Mutex
 	clinics map[string]cachedClinic
 	zones   sync.Map // IANA name to *time.Location
+	// questionnaires that were shown, by clinic, id, version and language.
+	questionnaires sync.Map
 }
 
 // clients are the services that pages ask.

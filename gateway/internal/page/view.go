@@ -102,17 +102,34 @@ func parse(files fs.FS) (map[string]*template.Template, error) {
 	return pages, nil
 }
 
+// scoped is the view with something else to show.
+type scoped struct {
+	*view
+	D any
+}
+
 // functions are what templates can call besides the view's own methods.
 var functions = template.FuncMap{
 	// in hands a shared part the view along with what it shows.
-	"in": func(v *view, d any) struct {
-		*view
-		D any
-	} {
-		return struct {
-			*view
-			D any
-		}{v, d}
+	"in": func(v any, d any) (scoped, error) {
+		switch v := v.(type) {
+		case *view:
+			return scoped{v, d}, nil
+		case scoped:
+			return scoped{v.view, d}, nil
+		}
+		return scoped{}, fmt.Errorf("in: a %T is no view", v)
+	},
+	// dict makes a map of names and values in turns.
+	"dict": func(items ...any) (map[string]any, error) {
+		if len(items)%2 != 0 {
+			return nil, fmt.Errorf("dict: a name without a value")
+		}
+		m := make(map[string]any, len(items)/2)
+		for i := 0; i < len(items); i += 2 {
+			m[fmt.Sprint(items[i])] = items[i+1]
+		}
+		return m, nil
 	},
 	"list": func(items ...string) []string { return items },
 	"join": func(items []string) string { return strings.Join(items, ", ") },

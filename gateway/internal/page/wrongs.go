@@ -82,7 +82,9 @@ func (w *wrongs) refused(err error, names map[string]string) bool {
 }
 
 // reason says a refusal in a sentence, with the date from which it would be allowed.
-func (w *wrongs) reason(f *fault.Error) string { return reasonText(w.cat, f.Reason, f.Message, f.Facts) }
+func (w *wrongs) reason(f *fault.Error) string {
+	return reasonText(w.cat, f.Reason, f.Message, f.Facts)
+}
 
 // reasonText says a refusal in a sentence: the catalogue's words for the reason, else the
 // service's own.

@@ -150,6 +150,17 @@ func (c *Catalog) Has(key string) bool {
 	return ok
 }
 
+// Codes lists the codes that have a text "kind.CODE", sorted.
+func (c *Catalog) Codes(kind string) (codes []string) {
+	for key := range c.words {
+		if code, ok := strings.CutPrefix(key, kind+"."); ok && code == strings.ToUpper(code) {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
 // T returns the text of a key with its placeholders replaced by args, which are names and
 // values in turns. The value of "n", a number, also picks the plural form. A key that is
 // not there comes back in brackets.

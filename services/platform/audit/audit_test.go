@@ -43,7 +43,13 @@ func TestRowsStay(t *testing.T) {
 		if err := audit.Read(t.Context(), db, audit.Entry{Action: "a"}); err != nil {
 			t.Fatal(err)
 		}
-		for _, query := range []string{`UPDATE audit_log SET actor = 'x'`, `DELETE FROM audit_log`} {
+		queries := []string{`UPDATE audit_log SET actor = 'x'`, `UPDATE audit_log SET audit_id = audit_id + 1`, `DELETE FROM audit_log`}
+		if db.Dialect() == sqldb.Postgres {
+			queries = append(queries, `TRUNCATE audit_log`)
+		} else {
+			queries = append(queries, `INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log`)
+		}
+		for _, query := range queries {
 			err := db.Write(t.Context(), func(tx *sqldb.Tx) error { _, err := tx.Exec(query); return err })
 			if err == nil {
 				t.Errorf("%s went through", query)

@@ -129,24 +129,30 @@ func TestVerifyRefuses(t *testing.T) {
 		p.Audience = "plans"
 		return string(sealed(appendClaims(nil, "booking", &p), noon.Add(time.Hour), booking.key))
 	}
+	more := func() string {
+		p := clinician()
+		p.Audience = "plans"
+		return string(sealed(append(appendClaims(nil, "booking", &p), 0), noon.Add(Lifetime), booking.key))
+	}
 	good := b.sign(t, booking, clinician(), "plans")
 	tests := map[string]struct {
 		token string
 		want  error
 	}{
-		"empty":                        {"", ErrMalformed},
-		"one byte":                     {"\x01", ErrMalformed},
-		"another version":              {"\x02" + good[1:], ErrMalformed},
-		"cut short":                    {good[:len(good)-1], ErrMalformed},
-		"a byte more":                  {good + "\x00", ErrMalformed},
-		"too long":                     {good + strings.Repeat("x", maxToken), ErrMalformed},
-		"for another service":          {b.sign(t, booking, clinician(), "directory"), ErrAudience},
-		"key of another installation":  {other.sign(t, other.signer(t, "booking"), clinician(), "plans"), ErrIssuer},
-		"issuer nobody knows":          {claim("mallory", func(*Principal) {}), ErrIssuer},
-		"issuer whose key it is not":   {claim("gateway", func(*Principal) {}), ErrIssuer},
-		"service that it is not":       {claim("booking", func(p *Principal) { p.Service = "plans" }), ErrIssuer},
-		"nobody":                       {claim("booking", func(p *Principal) { p.Subject = "" }), ErrMalformed},
-		"a lifetime above the longest": {lifelong(), ErrExpired},
+		"empty":                         {"", ErrMalformed},
+		"one byte":                      {"\x01", ErrMalformed},
+		"another version":               {"\x02" + good[1:], ErrMalformed},
+		"cut short":                     {good[:len(good)-1], ErrMalformed},
+		"a byte more":                   {good + "\x00", ErrMalformed},
+		"too long":                      {good + strings.Repeat("x", maxToken), ErrMalformed},
+		"for another service":           {b.sign(t, booking, clinician(), "directory"), ErrAudience},
+		"key of another installation":   {other.sign(t, other.signer(t, "booking"), clinician(), "plans"), ErrIssuer},
+		"issuer nobody knows":           {claim("mallory", func(*Principal) {}), ErrIssuer},
+		"issuer whose key it is not":    {claim("gateway", func(*Principal) {}), ErrIssuer},
+		"service that it is not":        {claim("booking", func(p *Principal) { p.Service = "plans" }), ErrIssuer},
+		"claims and a signed byte more": {more(), ErrMalformed},
+		"nobody":                        {claim("booking", func(p *Principal) { p.Subject = "" }), ErrMalformed},
+		"a lifetime above the longest":  {lifelong(), ErrExpired},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

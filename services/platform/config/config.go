@@ -6,9 +6,15 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -46,7 +52,7 @@ func Parse(cli any, o Options) (*kong.Context, error) {
 	}
 	options := []kong.Option{
 		kong.Name(o.Name), kong.Description(o.Description), kong.Writers(o.Out, o.Err), kong.Exit(o.Exit),
-		kong.DefaultEnvars(Prefix), kong.Configuration(fileBelowEnvironment), kong.Embed(&file{}),
+		kong.DefaultEnvars(Prefix), kong.Configuration(readSettingsFile), kong.Embed(&file{}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.UsageOnError(),
 	}
@@ -66,19 +72,55 @@ func Args() []string { return os.Args[1:] }
 // Program is the name that the program was started by.
 func Program() string { return filepath.Base(os.Args[0]) }
 
-// fileBelowEnvironment reads the file, but leaves alone what the environment sets: kong
-// alone would have the file win.
-func fileBelowEnvironment(r io.Reader) (kong.Resolver, error) {
-	values, err := kong.JSON(r)
+// settingsFile is the JSON file of --config. It gives way to the environment, which kong
+// alone would let it overrule, and a key that is no setting is an error: a mistyped one
+// would otherwise be a setting that silently is not made.
+type settingsFile struct {
+	kong.Resolver
+	keys map[string]any
+}
+
+func readSettingsFile(r io.Reader) (kong.Resolver, error) {
+	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
-	return kong.ResolverFunc(func(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
-			if _, set := os.LookupEnv(name); set {
-				return nil, nil //nolint:nilnil // kong's way to say "nothing from here"
-			}
+	f := settingsFile{}
+	if err := json.Unmarshal(data, &f.keys); err != nil {
+		return nil, fmt.Errorf("the settings file is not a JSON object: %w", err)
+	}
+	if f.Resolver, err = kong.JSON(bytes.NewReader(data)); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Validate names the first key that is no setting of the program.
+func (f settingsFile) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	err := kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known[strings.ReplaceAll(flag.Name, "-", "_")] = true
 		}
-		return values.Resolve(c, parent, flag)
-	}), nil
+		return next(nil)
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.keys)) {
+		if !known[key] {
+			return fmt.Errorf("the settings file has %q, which is no setting; write the flag's name with _ for -", key)
+		}
+	}
+	return nil
+}
+
+// Resolve gives the file's value, unless the environment has one.
+func (f settingsFile) Resolve(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil //nolint:nilnil // kong's way to say "nothing from here"
+		}
+	}
+	return f.Resolver.Resolve(c, parent, flag)
 }

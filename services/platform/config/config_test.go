@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,4 +55,53 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
+}
+
+// A mistyped key in the file is not a setting that silently is not made.
+func TestUnknownKeyInTheFileIsNamed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{`{"lisen": "x"}`: "lisen", `{"Listen": "x"}`: "Listen", `[1]`: "JSON object", `{"listen": `: "JSON object"} {
+		file := filepath.Join(t.TempDir(), "upright.json")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parse(t, "--config", file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// Commands get their flags, what is bound, and a place in the help.
+func TestCommandsAndHelp(t *testing.T) {
+	t.Parallel()
+	var cli struct {
+		Quiet bool  `help:"Say less."`
+		Serve serve `cmd:"" help:"Serve the clinic."`
+	}
+	ran := &strings.Builder{}
+	out := &bytes.Buffer{}
+	o := config.Options{Name: "program", Description: "What it is for.", Args: []string{"serve", "--port=7"}, Out: out, Err: out, Bindings: []any{ran}}
+	c, err := config.Parse(&cli, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Run(); err != nil || ran.String() != "port 7" {
+		t.Errorf("%q, %v", ran, err)
+	}
+	o.Args, o.Exit = []string{"--help"}, func(int) {}
+	_, _ = config.Parse(&cli, o)
+	for _, want := range []string{"What it is for.", "serve", "Serve the clinic.", "--quiet", "Say less", "UPRIGHT_QUIET", "--config"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the help lacks %q:\n%s", want, out)
+		}
+	}
+}
+
+type serve struct {
+	Port int `help:"Port to listen on." default:"8080"`
+}
+
+func (s *serve) Run(out *strings.Builder) error {
+	_, err := fmt.Fprintf(out, "port %d", s.Port)
+	return err
 }

@@ -250,8 +250,9 @@ func TestDaemonsStartInAnyOrder(t *testing.T) {
 func TestTheBrokerMayComeLater(t *testing.T) {
 	t.Parallel()
 	broker := eventbustest.StartListening(t)
+	address := broker.URL()
 	broker.Stop()
-	d := start(t, "plans", "", "--keys="+keysFor(t, "plans"), "--nats="+broker.URL())
+	d := start(t, "plans", "", "--keys="+keysFor(t, "plans"), "--nats="+address)
 	if _, r := readyz(t, d.http); r.of("nats").Ready || !r.Ready {
 		t.Errorf("without the broker: %+v", r)
 	}

@@ -72,7 +72,7 @@ func (p *program) run(ctx context.Context) (err error) {
 	kit, err := p.kit(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop while waiting for the database
+			return nil // told to stop while waiting for the database
 		}
 		return err
 	}

@@ -54,26 +54,19 @@ func (p *program) work(ctx context.Context, svc Service, port *rpc.Port, lis net
 	running, stopRunning := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRunning()
 	ran, served := make(chan error, 1), make(chan error, 1)
-	go func() { ran <- svc.Run(running) }()
+	go func() { ran <- p.runUntil(running, svc) }()
 	go func() { served <- port.Serve(lis) }()
 	watching, stopWatching := context.WithCancel(ctx)
 	go p.watch(watching, port)
 
 	var failure error
-	var hasRun, hasServed bool
 	select {
 	case <-ctx.Done():
 		p.log.Info("stopping")
 	case failure = <-ran:
-		hasRun = true
-		if failure == nil && ctx.Err() == nil {
-			failure = errors.New("it ended by itself")
-		}
-		if failure != nil {
-			failure = fmt.Errorf("run %s: %w", p.service, failure)
-		}
+		ran <- nil
 	case failure = <-served:
-		hasServed = true
+		served <- nil
 	}
 	stopWatching()
 	p.setCheck(Check{Name: "service", Required: true, Probe: func(context.Context) error { return errStopping }})
@@ -83,13 +76,19 @@ func (p *program) work(ctx context.Context, svc Service, port *rpc.Port, lis net
 		p.log.Warn("calls under way were cut off", slog.String("error", reasonOf(err)))
 	}
 	stopRunning()
-	if !hasServed {
-		failure = errors.Join(failure, <-served)
+	return errors.Join(failure, <-served, p.awaitEnd(stopping, ran))
+}
+
+// runUntil runs the service's own work, which may end only when it is told to.
+func (p *program) runUntil(ctx context.Context, svc Service) error {
+	err := svc.Run(ctx)
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("it ended by itself")
 	}
-	if !hasRun {
-		failure = errors.Join(failure, p.awaitEnd(stopping, ran))
+	if err != nil {
+		return fmt.Errorf("run %s: %w", p.service, err)
 	}
-	return failure
+	return nil
 }
 
 // errStopping is the state of a program that takes no new calls.

@@ -11,7 +11,10 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
+	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
@@ -113,17 +116,29 @@ func TestPeersThatNobodyConfigured(t *testing.T) {
 	}
 }
 
-func TestExchangeMayAskTheDaemonItself(t *testing.T) {
+func TestBearerTokensAreExchangedByAskingTheDaemonItself(t *testing.T) {
 	t.Parallel()
-	p := parsed(t, "plans")
+	p := parsed(t, "plans", "--keys="+keysFor(t, "plans"), "--database=sqlite:"+filepath.Join(t.TempDir(), "x.db"))
 	WithExchange(func(kit Kit) Exchange {
-		conn := kit.Peer("plans")
-		return func(ctx context.Context, _ string) (authn.Principal, error) {
-			return authn.Principal{Subject: "acc_1"}, conn.Invoke(ctx, "/x/Y", nil, nil)
+		self := eventsv1.NewEventLogServiceClient(kit.Peer("plans"))
+		return func(ctx context.Context, token string) (authn.Principal, error) {
+			head, err := self.GetHead(ctx, &eventsv1.GetHeadRequest{})
+			// A person's token would not do: only services may read an event log.
+			return authn.Principal{Subject: token + " says " + head.GetEventId(), Service: "booking"}, err
 		}
 	})(p)
-	kit := Kit{Peer: func(string) grpc.ClientConnInterface { return self{program: p} }}
-	if _, err := p.exchange(kit)(t.Context(), "token"); !fault.Is(err, "STARTING") {
-		t.Errorf("before the server is there: %v", err)
+	WithPeers("plans")(p)
+	serving := make(chan string, 1)
+	p.serving = func(rpc, _ net.Addr) { serving <- rpc.String() }
+	launch(t, p, "")
+	conn, err := grpc.NewClient(<-serving, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer t0ken")
+	head, err := eventsv1.NewEventLogServiceClient(conn).GetHead(ctx, &eventsv1.GetHeadRequest{})
+	if want := "t0ken says plans plans booking"; err != nil || head.GetEventId() != want {
+		t.Errorf("got %q, %v; want %q", head.GetEventId(), err, want)
 	}
 }

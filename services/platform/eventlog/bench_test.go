@@ -88,7 +88,9 @@ func BenchmarkRelay(b *testing.B) {
 		fill(b, db, b.N)
 		measure(b, func() {
 			stop := running(b, log.Run)
-			eventually(b, "all confirmed", func() bool { return count(b, db, `select count(*) from event_log where acked_at is null`) == 0 })
+			eventually(b, "all confirmed", func() bool {
+				return count(b, db, `select count(*) from event_log where pub_seq = $1 and acked_at is not null`, b.N) == 1
+			})
 			stop()
 		})
 	})

@@ -160,6 +160,29 @@ func TestALostTailIsFound(t *testing.T) {
 	})
 }
 
+// What was published before the subscription began never comes; its beginning makes the
+// consumer look.
+func TestASubscriptionBeginsWithALook(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		srv := eventbustest.StartServer(t)
+		srv.Stop()
+		from, to := openDB(t, d), openDB(t, d)
+		log := newLog(from, nil)
+		running(t, log.Run)
+		c := consumerOf(to, serve(t, log), srv.Bus(), func(cfg *eventlog.ConsumerConfig) { cfg.Compare, cfg.Poll = time.Hour, time.Hour })
+		running(t, c.Run)
+		if err := c.WaitCaughtUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		happen(t, from, 1, 5, modulo(1))
+		dense(t, from, 5)
+		srv.Restart()
+		awaitPosition(t, c, 5)
+		checkEffects(t, to, 5, modulo(1))
+	})
+}
+
 func TestTwoOfANameAreActiveOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d sqldb.Dialect) {

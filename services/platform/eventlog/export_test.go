@@ -19,3 +19,14 @@ func RelayWithoutLock(ctx context.Context, l *Log) error {
 	r.run(ctx)
 	return nil
 }
+
+// NumberForEver gives out numbers as fast as it can.
+func NumberForEver(ctx context.Context, l *Log) error {
+	r := &relay{Log: l}
+	for ctx.Err() == nil {
+		if err := r.number(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -155,7 +155,7 @@ func TestAnOutageIsNotPoison(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d sqldb.Dialect) {
 		p := newPoisonable(t, d, func(*sqldb.Tx) error { return fault.New(fault.Unavailable, "DIRECTORY_AWAY", "later") })
-		eventually(t, "tried often", func() bool { return p.tries.Load() > 6 })
+		eventually(t, "tried often", func() bool { return p.tries.Load() > 10 })
 		if got := p.c.Stats(); got.Position != 4 || got.Parked != 0 {
 			t.Errorf("Stats = %+v, want the cursor to wait at 4", got)
 		}

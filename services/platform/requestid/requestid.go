@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"time"
 
+	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -51,8 +52,8 @@ func From(ctx context.Context) string {
 	return id
 }
 
-// Fingerprint gives the bytes that tell one request from another: the message without its
-// request_id.
+// Fingerprint gives the bytes that tell one request from another: a digest of the message
+// without its request_id.
 func Fingerprint(m proto.Message) []byte {
 	c := m
 	if f := m.ProtoReflect().Descriptor().Fields().ByName("request_id"); f != nil && f.Kind() == protoreflect.StringKind && m.ProtoReflect().Has(f) {
@@ -60,8 +61,8 @@ func Fingerprint(m proto.Message) []byte {
 		c.ProtoReflect().Clear(f)
 	}
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(c)
-	if err != nil { // it was unmarshalled from the wire a moment ago
-		return []byte(err.Error())
+	if err != nil { // text that is not UTF-8, which the wire does not let in
+		b = []byte(prototext.MarshalOptions{EmitUnknown: true}.Format(c))
 	}
 	sum := sha256.Sum256(b)
 	return sum[:]
@@ -71,64 +72,78 @@ func Fingerprint(m proto.Message) []byte {
 // returns the id of what it made; replayed tells that it was made before. Without a request
 // id it just runs effect. The same id with another request fails with InvalidArgument /
 // REQUEST_ID_REUSED. Of many at once one runs, the others wait for it and replay.
+//
+// request are the bytes that tell one request from another, see Fingerprint; only a digest
+// of them is kept. Nothing of an effect that failed is kept, so a retry runs it again.
 func Once(ctx context.Context, tx *sqldb.Tx, method string, request []byte, effect func() (resourceID string, err error)) (resourceID string, replayed bool, err error) {
-	id := From(ctx)
-	if id == "" {
+	c, known := newClaim(ctx, method, request)
+	if !known {
 		resourceID, err = effect()
 		return resourceID, false, err
 	}
-	p, _ := authn.From(ctx)
-	fingerprint := hex.EncodeToString(request)
-	// Claim the id first: PostgreSQL makes a second claim wait until the first one's
-	// transaction has ended, and then sees its row.
-	n, err := tx.Exec(`INSERT INTO request_ids (clinic_id, subject, method, request_id, fingerprint, resource_id, at)
-		VALUES ($1, $2, $3, $4, $5, '', $6) ON CONFLICT DO NOTHING`,
-		p.ClinicID, p.Subject, method, id, fingerprint, sqldb.Micros(tx.Now()))
-	if err != nil {
+	if first, err := c.take(tx, ""); err != nil {
 		return "", false, err
-	}
-	if n == 0 {
-		return replay(tx, p, method, id, fingerprint)
+	} else if !first {
+		return c.replay(tx)
 	}
 	if resourceID, err = effect(); err != nil {
 		return "", false, err
 	}
 	_, err = tx.Exec(`UPDATE request_ids SET resource_id = $5 WHERE clinic_id = $1 AND subject = $2 AND method = $3 AND request_id = $4`,
-		p.ClinicID, p.Subject, method, id, resourceID)
+		c.clinicID, c.subject, c.method, c.requestID, resourceID)
 	return resourceID, false, err
 }
 
 // OnceAs is Once for an effect whose id is known before it runs: one statement instead of
 // two. When the id was used before, effect does not run and the first one's id is returned.
 func OnceAs(ctx context.Context, tx *sqldb.Tx, method string, request []byte, resourceID string, effect func() error) (id string, replayed bool, err error) {
-	requestID := From(ctx)
-	if requestID == "" {
+	c, known := newClaim(ctx, method, request)
+	if !known {
 		return resourceID, false, effect()
 	}
-	p, _ := authn.From(ctx)
-	fingerprint := hex.EncodeToString(request)
-	n, err := tx.Exec(`INSERT INTO request_ids (clinic_id, subject, method, request_id, fingerprint, resource_id, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-		p.ClinicID, p.Subject, method, requestID, fingerprint, resourceID, sqldb.Micros(tx.Now()))
-	if err != nil {
+	if first, err := c.take(tx, resourceID); err != nil {
 		return "", false, err
-	}
-	if n == 0 {
-		return replay(tx, p, method, requestID, fingerprint)
+	} else if !first {
+		return c.replay(tx)
 	}
 	return resourceID, false, effect()
 }
 
-func replay(tx *sqldb.Tx, p authn.Principal, method, id, fingerprint string) (resourceID string, replayed bool, err error) {
-	var stored string
+// claim is one use of a request id.
+type claim struct{ clinicID, subject, method, requestID, fingerprint string }
+
+// newClaim reports false when the call has no request id.
+func newClaim(ctx context.Context, method string, request []byte) (c claim, ok bool) {
+	id := From(ctx)
+	if id == "" {
+		return claim{}, false
+	}
+	p, _ := authn.From(ctx)
+	sum := sha256.Sum256(request)
+	return claim{p.ClinicID, p.Subject, method, id, hex.EncodeToString(sum[:])}, true
+}
+
+// take reports whether this is the first use. It comes before the effect: PostgreSQL makes a
+// second claim wait until the first one's transaction has ended, and then sees its row, or
+// takes its place if that was undone. A conflict is no error, so the transaction stays good.
+func (c claim) take(tx *sqldb.Tx, resourceID string) (first bool, err error) {
+	n, err := tx.Exec(`INSERT INTO request_ids (clinic_id, subject, method, request_id, fingerprint, resource_id, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+		c.clinicID, c.subject, c.method, c.requestID, c.fingerprint, resourceID, sqldb.Micros(tx.Now()))
+	return n > 0, err
+}
+
+// replay gives what the first use made.
+func (c claim) replay(tx *sqldb.Tx) (resourceID string, replayed bool, err error) {
+	var fingerprint string
 	err = tx.QueryRow(`SELECT fingerprint, resource_id FROM request_ids WHERE clinic_id = $1 AND subject = $2 AND method = $3 AND request_id = $4`,
-		p.ClinicID, p.Subject, method, id).Scan(&stored, &resourceID)
+		c.clinicID, c.subject, c.method, c.requestID).Scan(&fingerprint, &resourceID)
 	switch {
 	case errors.Is(err, sqldb.ErrNoRows): // purged between the two statements
 		return "", false, fault.New(fault.Aborted, "REQUEST_ID_EXPIRED", "the request id has just been forgotten; use a new one")
 	case err != nil:
 		return "", false, err
-	case stored != fingerprint:
+	case fingerprint != c.fingerprint:
 		return "", false, fault.New(fault.InvalidArgument, "REQUEST_ID_REUSED", "this request id was used for another request").
 			OnField("request_id", "was used for another request")
 	}

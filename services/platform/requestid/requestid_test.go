@@ -1,6 +1,7 @@
 package requestid_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
@@ -133,15 +140,44 @@ func TestFailureIsNotRemembered(t *testing.T) {
 	})
 }
 
-func TestFingerprintLeavesOutNothingElse(t *testing.T) {
+// The fingerprint takes in every field but request_id, which a client may make anew for the
+// transport and not for the request.
+func TestFingerprintLeavesOutTheRequestIDOnly(t *testing.T) {
 	t.Parallel()
-	a, b := &eventsv1.ListEventsRequest{After: 1}, &eventsv1.ListEventsRequest{After: 2}
-	if string(requestid.Fingerprint(a)) == string(requestid.Fingerprint(b)) {
+	descriptor := requestMessage(t)
+	message := func(id, body string) proto.Message {
+		m := dynamicpb.NewMessage(descriptor)
+		m.Set(descriptor.Fields().ByName("request_id"), protoreflect.ValueOfString(id))
+		m.Set(descriptor.Fields().ByName("body"), protoreflect.ValueOfString(body))
+		return m
+	}
+	a := message("one", "body")
+	if !bytes.Equal(requestid.Fingerprint(a), requestid.Fingerprint(message("two", "body"))) {
+		t.Error("the request id is part of the fingerprint")
+	}
+	if bytes.Equal(requestid.Fingerprint(a), requestid.Fingerprint(message("one", "another"))) {
 		t.Error("two requests have one fingerprint")
 	}
-	if string(requestid.Fingerprint(a)) != string(requestid.Fingerprint(&eventsv1.ListEventsRequest{After: 1})) {
-		t.Error("one request has two fingerprints")
+	if !proto.Equal(a, message("one", "body")) {
+		t.Error("the message was changed")
 	}
+}
+
+// requestMessage describes a message with a request_id and a body.
+func requestMessage(t *testing.T) protoreflect.MessageDescriptor {
+	t.Helper()
+	text := descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum()
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("requestid_test.proto"), Syntax: proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("MakeRequest"), Field: []*descriptorpb.FieldDescriptorProto{
+			{Name: proto.String("request_id"), Number: proto.Int32(1), Type: text},
+			{Name: proto.String("body"), Number: proto.Int32(2), Type: text},
+		}}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file.Messages().Get(0)
 }
 
 func TestPurge(t *testing.T) {

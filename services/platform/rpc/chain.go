@@ -93,7 +93,7 @@ func (s *Server) stream(
 // checkedStream is a stream with the chain's context, and validation of what comes in.
 type checkedStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // grpc.ServerStream hands its context out by a method
+	ctx context.Context
 }
 
 // Context implements [grpc.ServerStream].

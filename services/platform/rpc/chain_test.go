@@ -91,9 +91,9 @@ func TestNothingIsStartedInTheLastMoment(t *testing.T) {
 		calls.Add(1)
 		return "", nil
 	}))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
-	defer cancel()
 	for name, transport := range h.Transports() {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
+		defer cancel()
 		if _, err := call(ctx, transport, "Public", ask("x")); !fault.IsKind(rpc.FromStatus(err), fault.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}

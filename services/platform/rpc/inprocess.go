@@ -91,7 +91,7 @@ func serverContext(ctx context.Context, md metadata.MD) context.Context {
 }
 
 // withoutValues hides the values of a context.
-type withoutValues struct{ context.Context } //nolint:containedctx // it is a context itself
+type withoutValues struct{ context.Context }
 
 // Value implements [context.Context].
 func (withoutValues) Value(any) any { return nil }

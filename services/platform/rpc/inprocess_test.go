@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -38,12 +39,20 @@ func TestBothTransportsBehaveAlike(t *testing.T) {
 		}
 		name := get(in, "name")
 		set(in, "name", "changed")
+		parts := in.Mutable(in.Descriptor().Fields().ByName("parts")).List()
+		for i := range parts.Len() {
+			part := parts.Get(i).Message()
+			part.Clear(part.Descriptor().Fields().ByName("code"))
+		}
 		return name + " " + method, nil
 	}))
 	h.Each(t, func(t *testing.T, conn grpc.ClientConnInterface) {
 		var header, trailer metadata.MD
 		var from peer.Peer
 		in := ask("x")
+		part := message("Part")
+		set(part, "code", "c")
+		in.Mutable(in.Descriptor().Fields().ByName("parts")).List().Append(protoreflect.ValueOfMessage(part))
 		got, err := call(context.WithValue(asStaff(t), secretKey{}, canary), conn, "Staff", in,
 			grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from))
 		if err != nil || got != "x /"+testService+"/Staff" {
@@ -52,7 +61,7 @@ func TestBothTransportsBehaveAlike(t *testing.T) {
 		if strings.Join(header["h"], "") != "1" || strings.Join(trailer["t"], "") != "2" || from.Addr == nil {
 			t.Errorf("header %v, trailer %v, peer %v", header, trailer, from)
 		}
-		if get(in, "name") != "x" {
+		if get(in, "name") != "x" || get(part, "code") != "c" {
 			t.Error("the handler changed the client's message")
 		}
 		for _, method := range []string{"/" + testService + "/Missing", "/missing.v1.Service/Staff", "nonsense"} {

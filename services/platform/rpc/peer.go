@@ -146,15 +146,12 @@ func (p *Peer) Ready(context.Context) error {
 	if p.network == nil {
 		return nil
 	}
-	switch state := p.network.GetState(); state {
-	case connectivity.Ready, connectivity.Idle:
-		return nil
-	case connectivity.Connecting, connectivity.TransientFailure, connectivity.Shutdown:
-		return fault.New(fault.Unavailable, state.String(), "The service cannot be reached; try again.").
-			With("service", p.cfg.Service)
-	default:
+	state := p.network.GetState()
+	if state == connectivity.Ready || state == connectivity.Idle {
 		return nil
 	}
+	return fault.New(fault.Unavailable, state.String(), "The service cannot be reached; try again.").
+		With("service", p.cfg.Service)
 }
 
 // Service returns the name of the service at the other end.

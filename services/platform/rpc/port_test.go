@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
+	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/rpc"
 )
 
@@ -103,7 +104,7 @@ func rawCall(t *testing.T, address, path string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { //nolint:forbidigo // sockets know the machine's time only
+	if err := conn.SetDeadline(clock.System.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	framer := http2.NewFramer(conn, conn)

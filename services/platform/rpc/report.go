@@ -19,27 +19,30 @@ import (
 
 // serverError reports whether a code means that we failed, not the caller.
 func serverError(code codes.Code) bool {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.DataLoss, codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented:
-		return true
-	default:
-		return false
-	}
+	return levelOf(code) >= slog.LevelWarn && code != codes.ResourceExhausted
 }
 
-// levelOf is the level that a failed call is logged with. A refusal is the program doing
-// its work.
+// levels are the levels that failed calls are logged with. A refusal is the program doing
+// its work, so any other code is for debugging only.
+var levels = map[codes.Code]slog.Level{
+	codes.Internal:         slog.LevelError,
+	codes.Unknown:          slog.LevelError,
+	codes.DataLoss:         slog.LevelError,
+	codes.Unavailable:      slog.LevelWarn,
+	codes.DeadlineExceeded: slog.LevelWarn,
+	codes.Unimplemented:    slog.LevelWarn,
+	// Too much asked for is the caller's doing, and worth knowing.
+	codes.ResourceExhausted: slog.LevelWarn,
+	codes.Unauthenticated:   slog.LevelInfo,
+	codes.PermissionDenied:  slog.LevelInfo,
+}
+
+// levelOf is the level that a failed call is logged with.
 func levelOf(code codes.Code) slog.Level {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.DataLoss:
-		return slog.LevelError
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Unimplemented:
-		return slog.LevelWarn
-	case codes.Unauthenticated, codes.PermissionDenied:
-		return slog.LevelInfo
-	default:
-		return slog.LevelDebug
+	if level, ok := levels[code]; ok {
+		return level
 	}
+	return slog.LevelDebug
 }
 
 // report logs a failed call: method, code and reason, and for failures of ours the private
@@ -109,7 +112,7 @@ func traceFrom(ctx context.Context) trace.SpanContext {
 }
 
 // incoming reads trace context from the metadata of a call.
-type incoming struct{ ctx context.Context } //nolint:containedctx // lives for one call of the propagator
+type incoming struct{ ctx context.Context }
 
 var _ propagation.TextMapCarrier = incoming{}
 

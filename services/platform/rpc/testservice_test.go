@@ -177,7 +177,7 @@ func streamHandler(h handle) grpc.StreamHandler {
 		for {
 			in := message("Ask")
 			if err := stream.RecvMsg(in); err != nil {
-				return nil //nolint:nilerr // the client is done
+				return nil // the client is done
 			}
 			text, err := h(stream.Context(), in)
 			if err != nil {

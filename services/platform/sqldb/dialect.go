@@ -59,6 +59,9 @@ func Unique(err error) (constraint string, ok bool) {
 		return table + "_pkey", true
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
 		table, columns := violated(lite.Error())
+		if index, named := strings.CutPrefix(table, "index '"); named { // an index on an expression
+			return strings.TrimSuffix(index, "'"), true
+		}
 		return table + "_" + strings.Join(columns, "_") + "_key", true
 	}
 	return "", false

@@ -184,18 +184,18 @@ func (db *DB) once(ctx context.Context, readOnly bool, f func(tx *Tx) error) (tx
 	_, options := Postgres.begin(readOnly)
 	std, err := conn.BeginTx(life, options)
 	if err != nil {
-		return nil, lost(conn, err)
+		return nil, lost(ctx, conn, err)
 	}
 	defer std.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 	tx = &Tx{db: db, caller: ctx, now: db.clock.Now(), run: pgSession{std}}
 	if err := run1(tx, f); err != nil {
-		return tx, lost(conn, err)
+		return tx, lost(ctx, conn, err)
 	}
 	if readOnly {
 		return tx, nil
 	}
 	if err := std.Commit(); err != nil {
-		if err = lost(conn, err); errors.Is(err, errLost) {
+		if err = lost(ctx, conn, err); errors.Is(err, errLost) {
 			err = fmt.Errorf("%w: %w", errOutcomeUnknown, err)
 		}
 		return tx, err
@@ -212,15 +212,18 @@ func lifetime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(life, transactionLimit)
 }
 
-// lost marks err as the consequence of a broken connection, if it is.
-func lost(conn *sql.Conn, err error) error {
+// lost marks err as the consequence of a broken connection, or of the caller's ctx, if it is.
+func lost(ctx context.Context, conn *sql.Conn, err error) error {
 	broken := false
 	rawErr := conn.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		broken = ok && c.Conn().IsClosed()
 		return nil
 	})
-	if _, told := errors.AsType[*pgconn.PgError](err); told {
+	if pg, told := errors.AsType[*pgconn.PgError](err); told {
+		if pg.Code == "57014" && ctx.Err() != nil { // the statement was cancelled, by us
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
 		return err // the server said why
 	}
 	if broken || rawErr != nil {

@@ -24,6 +24,8 @@ var things = sqldb.Set{Name: "things", FS: fstest.MapFS{
 const thingsSQL = `-- +goose Up
 CREATE TABLE things (clinic_id text NOT NULL, thing_id text NOT NULL, name text NOT NULL, at bigint,
   PRIMARY KEY (clinic_id, thing_id), CONSTRAINT things_clinic_id_name_key UNIQUE (clinic_id, name));
+CREATE UNIQUE INDEX things_lower_name ON things (clinic_id, lower(name)) WHERE at > 100 AND at < 1000;
+CREATE UNIQUE INDEX things_at_key ON things (at) WHERE at < 10;
 CREATE TABLE counters (counter_id text PRIMARY KEY, n bigint NOT NULL);
 -- +goose Down
 DROP TABLE things; DROP TABLE counters;
@@ -55,34 +57,31 @@ func TestSameMigrations(t *testing.T) {
 	sqldbtest.SameMigrations(t, things)
 }
 
-func TestMigrateTwiceAndAtOnce(t *testing.T) {
-	t.Parallel()
-	sqldbtest.EachURL(t, func(t *testing.T, url, schema string) {
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				db := sqldbtest.OpenURL(t, sqldb.Config{URL: url, Schema: schema})
-				for range 2 {
-					if err := sqldb.Migrate(t.Context(), db, things); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
-	})
-}
-
 func TestUniqueNamesTheConstraintAlike(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		if err := db.Write(t.Context(), insert("1", "one")); err != nil {
-			t.Fatal(err)
+		insertAt := func(id, name string, at int64) error {
+			return db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				_, err := tx.Exec(`INSERT INTO things (clinic_id, thing_id, name, at) VALUES ($1, $2, $3, $4)`, "c", id, name, at)
+				return err
+			})
 		}
-		for _, c := range []struct{ id, name, want string }{{"1", "two", "things_pkey"}, {"2", "one", "things_clinic_id_name_key"}} {
-			got, ok := sqldb.Unique(db.Write(t.Context(), insert(c.id, c.name)))
-			if !ok || got != c.want {
-				t.Errorf("Unique = %q, %v; want %q", got, ok, c.want)
+		for _, c := range []struct {
+			id, name string
+			at       int64
+			want     string
+		}{
+			{"1", "one", 101, ""},
+			{"1", "two", 99, "things_pkey"},
+			{"2", "one", 99, "things_clinic_id_name_key"},
+			{"3", "three", 2, ""},
+			{"4", "four", 2, "things_at_key"},
+			{"5", "ONE", 102, "things_lower_name"},
+		} {
+			err := insertAt(c.id, c.name, c.at)
+			got, ok := sqldb.Unique(err)
+			if ok != (c.want != "") || got != c.want {
+				t.Errorf("%s %s at %d: Unique = %q, %v; want %q (%v)", c.id, c.name, c.at, got, ok, c.want, err)
 			}
 		}
 		if _, ok := sqldb.Unique(errors.New("things_pkey")); ok {

@@ -37,6 +37,7 @@ var bg = context.Background()
 func liteAddress(path string) string {
 	q := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "case_sensitive_like(1)",
+		"recursive_triggers(1)", // REPLACE deletes: a trigger against that must see it
 		"temp_store(MEMORY)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)",
 	}}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}

@@ -136,7 +136,7 @@ func (m *httpMiddleware) start(r *http.Request, method string) (context.Context,
 	if m.trust {
 		return StartRemote(r.Context(), m.tracer, remote, method, kind)
 	}
-	opts := []trace.SpanStartOption{kind, trace.WithNewRoot()}
+	opts := []trace.SpanStartOption{kind}
 	if remote.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: remote}))
 	}

@@ -71,8 +71,13 @@ func TestSensitiveUnderEveryVerb(t *testing.T) {
 	for name, value := range values {
 		for _, flags := range []string{"", "+", "#", "-", " ", "0", "30", ".20", "+#", "# "} {
 			for verb := 'A'; verb <= 'z'; verb++ {
-				if text := fmt.Sprintf("%"+flags+string(verb), value); shows(text) {
+				text := fmt.Sprintf("%"+flags+string(verb), value)
+				if shows(text) {
 					t.Fatalf("%%%s%c of a %s shows %s", flags, verb, name, text)
+				}
+				// fmt answers %T and %p by itself, %w belongs to Errorf, and %[ is no verb.
+				if name == "string" && text != "[redacted]" && !strings.ContainsRune("Tpw[", verb) {
+					t.Fatalf("%%%s%c is %s", flags, verb, text)
 				}
 			}
 		}

@@ -48,10 +48,13 @@ func TestWithoutExporterTracesHaveIDsAndNothingElse(t *testing.T) {
 	if got := telemetry.TraceID(ctx); got != sc.TraceID().String() {
 		t.Errorf("trace id %q", got)
 	}
-	_, child := telemetry.Start(ctx, "child")
+	_, child := telemetry.StartWith(ctx, tel.Tracer(), "child")
 	defer child.End()
 	if child.SpanContext().TraceID() != sc.TraceID() {
 		t.Error("a child is in another trace")
+	}
+	if child.SpanContext().SpanID() != sc.SpanID() {
+		t.Error("an id was made for a span that nobody records")
 	}
 	if telemetry.TraceID(t.Context()) != "" {
 		t.Error("a trace id without a trace")

@@ -17,7 +17,7 @@ async function call(path, options) {
   return body;
 }
 
-export const me = () => call('/v1/me');
+export const clinic = () => call('/v1/clinic');
 
 /** practitioners lists everybody who can have a column, every page of them. */
 export async function practitioners() {

@@ -29,6 +29,7 @@ type wish struct {
 	ungated      bool   // gate and plan are not asked: a hold
 	holderID     string // the appointment or hold that the claims are for
 	moving       *store.Appointment
+	oldClaims    []store.Claim // what the moving appointment has
 	holdID       string
 	ownerToken   string
 	override     string // staff's reason to book although something refuses
@@ -79,6 +80,9 @@ func (a *App) examine(tx *sqldb.Tx, w *wish) (*placement, []*fault.Error, error)
 	if err := e.checkPatient(); err != nil {
 		return nil, nil, err
 	}
+	if err := e.checkHold(); err != nil {
+		return nil, nil, err
+	}
 	e.checkPlace()
 	if err := e.checkRules(); err != nil {
 		return nil, nil, err
@@ -90,6 +94,19 @@ func (a *App) examine(tx *sqldb.Tx, w *wish) (*placement, []*fault.Error, error)
 		return nil, nil, err
 	}
 	return e.p, e.refused, nil
+}
+
+// find is examine for who books: it answers with the first refusal. Rules come before taken
+// time, and taken time before rooms, so the first is what should be mended first.
+func (a *App) find(tx *sqldb.Tx, w *wish) (*placement, error) {
+	p, refused, err := a.examine(tx, w)
+	if err != nil {
+		return nil, err
+	}
+	if len(refused) > 0 {
+		return nil, refused[0]
+	}
+	return p, nil
 }
 
 // checkPatient locks the patient's gate and compares it with the one that intake gave.
@@ -117,6 +134,22 @@ func (e *examination) checkPatient() error {
 	}
 	if gate.Version == e.w.gate.Version {
 		e.w.gate.ChangeTime = gate.ChangedAt
+	}
+	return nil
+}
+
+// checkHold answers NOT_FOUND for a hold that is not there or not the caller's. One that was
+// given up or has expired is no error: its time may still be free.
+func (e *examination) checkHold() error {
+	if e.w.holdID == "" {
+		return nil
+	}
+	h, err := store.LockHold(e.tx, e.w.clinic.ID, e.w.holdID)
+	if err != nil {
+		return err
+	}
+	if h == nil || !e.ownHold(h) {
+		return fault.NotFoundf("hold")
 	}
 	return nil
 }
@@ -163,10 +196,9 @@ func (e *examination) checkRules() error {
 		visit.FirstMassage = first
 	}
 	for _, r := range visit.Check() {
-		if w.again && (r.Reason == "NOTICE_TOO_SHORT" || r.Reason == "BEYOND_HORIZON") {
-			continue
+		if !w.excuses(r.Reason) {
+			e.refuse(r)
 		}
-		e.refuse(r)
 	}
 	if w.patientID == "" || w.ungated {
 		return nil
@@ -188,6 +220,21 @@ func (e *examination) checkRules() error {
 		e.refuse(refusal)
 	}
 	return nil
+}
+
+// excuses reports whether a rule does not bear on what was booked before: the undo of a cancel
+// gives back a time that was agreed, and a move keeps a type and length that are not offered
+// any more.
+func (w *wish) excuses(reason string) bool {
+	switch reason {
+	case "NOTICE_TOO_SHORT", "BEYOND_HORIZON":
+		return w.again
+	case "TYPE_INACTIVE":
+		return w.moving != nil
+	case "WRONG_DURATION":
+		return w.moving != nil && schedule.Slot(w.minutes/5) == w.moving.Visit.To-w.moving.Visit.From
+	}
+	return false
 }
 
 // firstMassage reports whether the wish would be the patient's first massage.

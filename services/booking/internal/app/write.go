@@ -8,7 +8,6 @@ import (
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
-	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -87,13 +86,4 @@ func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment) error {
 	ids, span := resourceIDs(apt), apt.Claims
 	tx.OnCommit(func() { a.Busy.Forget(apt.ClinicID, ids, span) })
 	return store.DeleteClaims(tx, apt.ClinicID, apt.ID, ids, span)
-}
-
-// first is the refusal that a booking answers with: the rules come before what is taken, and
-// taken time before rooms, so the first is what the caller should mend first.
-func first(refused []*fault.Error) error {
-	if len(refused) == 0 {
-		return nil
-	}
-	return refused[0]
 }

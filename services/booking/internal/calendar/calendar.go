@@ -80,7 +80,7 @@ func (c *Catalogues) Reload(ctx context.Context, clinicID string, atLeast int64)
 	if cat == nil {
 		return nil, fault.NotFoundf("clinic")
 	}
-	clinic, err := newClinic(cat)
+	clinic, err := NewClinic(cat)
 	if err != nil {
 		return nil, err
 	}

@@ -50,8 +50,8 @@ type openKey struct {
 	chunk int64
 }
 
-// newClinic indexes a catalogue. It fails when a zone is not in the program's tz database.
-func newClinic(cat *store.Catalogue) (*Clinic, error) {
+// NewClinic indexes a catalogue. It fails when a zone is not in the program's tz database.
+func NewClinic(cat *store.Catalogue) (*Clinic, error) {
 	zone, err := time.LoadLocation(cat.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: zone of clinic %s: %w", cat.ClinicID, err)
@@ -206,4 +206,12 @@ func (c *Clinic) ZoneOf(locationID string) *time.Location {
 // DateAt is the civil date of an instant at a location.
 func (c *Clinic) DateAt(locationID string, t time.Time) civil.Date {
 	return civil.Of(t, c.ZoneOf(locationID))
+}
+
+// AwaySpans is when a resource itself is not there; closures of its place are not among them.
+func (c *Clinic) AwaySpans(resourceID string) []schedule.Span {
+	if resourceID == "" {
+		return nil
+	}
+	return c.away[resourceID]
 }

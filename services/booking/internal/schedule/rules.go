@@ -49,11 +49,19 @@ type Visit struct {
 // WRONG_DISCIPLINE, CREDENTIAL_MISSING, CREDENTIAL_EXPIRED.
 func (v Visit) Check() []*fault.Error {
 	var refused []*fault.Error
-	for _, rule := range []func() *fault.Error{
-		v.checkType, v.checkLength, v.checkMode, v.checkFirstMassage, v.checkPlan, v.checkTime,
-		func() *fault.Error { return CheckPractitioner(v.Type, v.Practitioner, v.Date) },
-	} {
-		if r := rule(); r != nil {
+	refused = append(refused, v.CheckType()...)
+	for _, r := range []*fault.Error{v.CheckFirstMassage(), v.CheckTime(), CheckPractitioner(v.Type, v.Practitioner, v.Date)} {
+		if r != nil {
+			refused = append(refused, r)
+		}
+	}
+	return refused
+}
+
+// CheckType is the part of Check that does not depend on when and with whom.
+func (v Visit) CheckType() (refused []*fault.Error) {
+	for _, r := range []*fault.Error{v.checkOffered(), v.checkLength(), v.checkMode(), v.checkPlan()} {
+		if r != nil {
 			refused = append(refused, r)
 		}
 	}
@@ -64,7 +72,7 @@ func refuse(reason, message string) *fault.Error {
 	return fault.New(fault.FailedPrecondition, reason, message)
 }
 
-func (v Visit) checkType() *fault.Error {
+func (v Visit) checkOffered() *fault.Error {
 	switch {
 	case v.Type.Inactive:
 		return refuse("TYPE_INACTIVE", "This kind of appointment is not offered any more.")
@@ -89,8 +97,8 @@ func (v Visit) checkMode() *fault.Error {
 	return nil
 }
 
-// checkFirstMassage holds clinical reference F131: the first massage is exactly 30 minutes.
-func (v Visit) checkFirstMassage() *fault.Error {
+// CheckFirstMassage holds clinical reference F131: the first massage is exactly 30 minutes.
+func (v Visit) CheckFirstMassage() *fault.Error {
 	minutes, _ := v.Type.Lasts(v.Minutes)
 	if v.Type.Discipline == Massage && v.Type.Kind == Treatment && v.FirstMassage && minutes != firstMassageMinutes {
 		return refuse("FIRST_MASSAGE", "The first massage is 30 minutes long.").
@@ -106,7 +114,8 @@ func (v Visit) checkPlan() *fault.Error {
 	return nil
 }
 
-func (v Visit) checkTime() *fault.Error {
+// CheckTime holds the past, notice and horizon: IN_THE_PAST, NOTICE_TOO_SHORT, BEYOND_HORIZON.
+func (v Visit) CheckTime() *fault.Error {
 	notice, horizon := v.Type.notice(v.By), v.Type.horizonDays(v.By)
 	switch earliest := v.Now.Add(notice); {
 	case v.Start.Before(v.Now):

@@ -225,11 +225,13 @@ func ListFuture(tx *sqldb.Tx, clinicID, patientID string, after time.Time) ([]*A
 		order by appointment_id`+tx.ForUpdate(), clinicID, patientID, sqldb.Micros(after))
 }
 
-// ListBooked locks and returns the clinic's live appointments within a run of civil dates.
-func ListBooked(tx *sqldb.Tx, clinicID string, from, to civil.Date) ([]*Appointment, error) {
+// ListBooked locks and returns the appointments of a practitioner, or of all, that wait to
+// take place within a run of civil dates.
+func ListBooked(tx *sqldb.Tx, clinicID, practitionerID string, from, to civil.Date) ([]*Appointment, error) {
 	return listAppointments(tx, `select `+appointmentColumns+` from appointments
 		where clinic_id = $1 and local_date >= $2 and local_date <= $3 and state in ('BOOKED', 'CHECKED_IN')
-		order by appointment_id`+tx.ForUpdate(), clinicID, from.String(), to.String())
+		  and ($4 = '' or practitioner_id = $4)
+		order by appointment_id`+tx.ForUpdate(), clinicID, from.String(), to.String(), practitionerID)
 }
 
 // FirstMassage is the start of the earliest massage session of a person, under any of the

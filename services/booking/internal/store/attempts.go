@@ -53,9 +53,9 @@ type AttemptItem struct {
 	ReplacesEntitlementID string
 	// Appointment is the row as it will be when the attempt ends BOOKED.
 	Appointment *Appointment
-	// Placed are the claims that the attempt made. Where an appointment is moved over part of
-	// its own old time they are less than the appointment will need.
-	Placed []Claim
+	// Claims are what the appointment needs, Placed what the attempt has taken of it: less,
+	// where an appointment is moved over part of its own old time.
+	Claims, Placed []Claim
 }
 
 // InsertAttempt adds the attempt and its items.
@@ -66,32 +66,43 @@ func InsertAttempt(tx *sqldb.Tx, a *Attempt) error {
 	if err != nil {
 		return fmt.Errorf("store: insert an attempt: %w", err)
 	}
-	args := make([]any, 0, 9*len(a.Items))
+	args := make([]any, 0, 10*len(a.Items))
 	for i, item := range a.Items {
-		planned, err := json.Marshal(item.Appointment)
-		placed, err2 := json.Marshal(item.Placed)
-		if err := errors.Join(err, err2); err != nil {
+		planned, err1 := json.Marshal(item.Appointment)
+		claims, err2 := json.Marshal(item.Claims)
+		placed, err3 := json.Marshal(item.Placed)
+		if err := errors.Join(err1, err2, err3); err != nil {
 			return fmt.Errorf("store: encode an attempt: %w", err)
 		}
 		args = append(args, a.ClinicID, a.ID, i, item.AppointmentID, item.Attempt, item.EntitlementID, item.ReplacesEntitlementID,
-			string(planned), string(placed))
+			string(planned), string(claims), string(placed))
 	}
 	_, err = tx.Exec(expand(`insert into attempt_items
-		(clinic_id, attempt_id, item, appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, placed) values @`, 1, 9, len(a.Items)), args...)
+		(clinic_id, attempt_id, item, appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, claims, placed) values @`, 1, 10, len(a.Items)), args...)
 	if err != nil {
 		return fmt.Errorf("store: insert an attempt's items: %w", err)
 	}
 	return nil
 }
 
-// LockAttempt returns the attempt with its row locked until the transaction ends, nil when
-// there is none.
+const attemptQuery = `select kind, state, patient_id, plan_id, course_id, gate_version, origin_id, refusal, created_at from attempts
+	where clinic_id = $1 and attempt_id = $2`
+
+// GetAttempt returns the attempt, nil when there is none.
+func GetAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
+	return getAttempt(tx, attemptQuery, clinicID, id)
+}
+
+// LockAttempt is GetAttempt with the row locked until the transaction ends.
 func LockAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
+	return getAttempt(tx, attemptQuery+tx.ForUpdate(), clinicID, id)
+}
+
+func getAttempt(tx *sqldb.Tx, query, clinicID, id string) (*Attempt, error) {
 	a := &Attempt{ClinicID: clinicID, ID: id}
 	var kind, state string
 	var created int64
-	err := tx.QueryRow(`select kind, state, patient_id, plan_id, course_id, gate_version, origin_id, refusal, created_at from attempts
-		where clinic_id = $1 and attempt_id = $2`+tx.ForUpdate(), clinicID, id).
+	err := tx.QueryRow(query, clinicID, id).
 		Scan(&kind, &state, &a.PatientID, &a.PlanID, &a.CourseID, &a.GateVersion, &a.OriginID, &a.Refusal, &created)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
@@ -105,7 +116,7 @@ func LockAttempt(tx *sqldb.Tx, clinicID, id string) (*Attempt, error) {
 }
 
 func attemptItems(tx *sqldb.Tx, clinicID, id string) (items []AttemptItem, err error) {
-	rows, err := tx.Query(`select appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, placed from attempt_items
+	rows, err := tx.Query(`select appointment_id, attempt, entitlement_id, replaces_entitlement_id, appointment, claims, placed from attempt_items
 		where clinic_id = $1 and attempt_id = $2 order by item`, clinicID, id)
 	if err != nil {
 		return nil, fmt.Errorf("store: read an attempt's items: %w", err)
@@ -113,11 +124,13 @@ func attemptItems(tx *sqldb.Tx, clinicID, id string) (items []AttemptItem, err e
 	defer rows.Close()
 	for rows.Next() {
 		var item AttemptItem
-		var planned, placed string
-		if err := rows.Scan(&item.AppointmentID, &item.Attempt, &item.EntitlementID, &item.ReplacesEntitlementID, &planned, &placed); err != nil {
+		var planned, claims, placed string
+		if err := rows.Scan(&item.AppointmentID, &item.Attempt, &item.EntitlementID, &item.ReplacesEntitlementID, &planned, &claims, &placed); err != nil {
 			return nil, fmt.Errorf("store: read an attempt's item: %w", err)
 		}
-		if err := errors.Join(json.Unmarshal([]byte(planned), &item.Appointment), json.Unmarshal([]byte(placed), &item.Placed)); err != nil {
+		err := errors.Join(json.Unmarshal([]byte(planned), &item.Appointment),
+			json.Unmarshal([]byte(claims), &item.Claims), json.Unmarshal([]byte(placed), &item.Placed))
+		if err != nil {
 			return nil, fmt.Errorf("store: decode an attempt's item: %w", err)
 		}
 		items = append(items, item)

@@ -267,3 +267,34 @@ func DeleteException(tx *sqldb.Tx, clinicID, id string) (bool, error) {
 	}
 	return n == 1, nil
 }
+
+// GetType returns a type, nil when there is none.
+func GetType(tx *sqldb.Tx, clinicID, id string) (*Type, error) {
+	t, err := scanType(tx.QueryRow(`select appointment_type_id, version, rules from appointment_types
+		where clinic_id = $1 and appointment_type_id = $2`, clinicID, id))
+	return found(&t, err, "type")
+}
+
+// GetShift returns a shift, nil when there is none.
+func GetShift(tx *sqldb.Tx, clinicID, id string) (*Shift, error) {
+	s, err := scanShift(tx.QueryRow(`select `+shiftColumns+` from shifts where clinic_id = $1 and shift_id = $2`, clinicID, id))
+	return found(&s, err, "shift")
+}
+
+// GetException returns an exception, nil when there is none.
+func GetException(tx *sqldb.Tx, clinicID, id string) (*Exception, error) {
+	e, err := scanException(tx.QueryRow(`select `+exceptionColumns+` from shift_exceptions
+		where clinic_id = $1 and shift_exception_id = $2`, clinicID, id))
+	return found(&e, err, "exception")
+}
+
+// found turns the absence of a row into nil.
+func found[T any](row *T, err error, what string) (*T, error) {
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read a %s: %w", what, err)
+	}
+	return row, nil
+}

@@ -141,6 +141,12 @@ func ListHolds(tx *sqldb.Tx, clinicID string, s schedule.Span) ([]*Hold, error) 
 		order by starts_at, hold_id`, clinicID, micros(s.To), micros(s.From))
 }
 
+// OwnHolds returns the unexpired holds of a subject for a patient.
+func OwnHolds(tx *sqldb.Tx, clinicID, subject, patientID string, now time.Time) ([]*Hold, error) {
+	return listHolds(tx, `select `+holdColumns+` from holds where clinic_id = $1 and state = 'HELD' and expires_at > $2
+		and owner_subject = $3 and patient_id = $4`, clinicID, sqldb.Micros(now), subject, patientID)
+}
+
 // CountHolds is how many unexpired holds a subject has.
 func CountHolds(tx *sqldb.Tx, clinicID, subject string, now time.Time) (int, error) {
 	var n int64

@@ -113,6 +113,16 @@ func callerOf(ctx context.Context) (caller, error) {
 	return c, nil
 }
 
+// staffOf is callerOf for what only staff and services do. PERMISSION_DENIED, STAFF_ONLY for
+// whom a method's rule lets in by mistake.
+func staffOf(ctx context.Context) (caller, error) {
+	c, err := callerOf(ctx)
+	if err == nil && !c.wholeClinic() {
+		err = fault.New(fault.PermissionDenied, "STAFF_ONLY", "Only the clinic's staff may do this.")
+	}
+	return c, err
+}
+
 // wholeClinic reports whether the caller sees everything of the clinic.
 func (c caller) wholeClinic() bool { return c.IsStaff() || c.IsService() }
 

@@ -12,7 +12,7 @@ import (
 // CreatePatient adds a record, likely duplicates or not; the view names them. INVALID_ARGUMENT
 // names the field.
 func (a *App) CreatePatient(ctx context.Context, request []byte, p people.Patient) (view PatientView, err error) {
-	c, err := callerOf(ctx)
+	c, err := staffOf(ctx)
 	if err != nil {
 		return view, err
 	}

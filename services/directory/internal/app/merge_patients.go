@@ -16,7 +16,7 @@ import (
 // [people.Links.Merge]. Each record that leads to another one than before gets an event, so
 // that listeners need not follow chains.
 func (a *App) MergePatients(ctx context.Context, request []byte, from, into, reasonCode string) (view PatientView, err error) {
-	c, err := callerOf(ctx)
+	c, err := staffOf(ctx)
 	if err != nil {
 		return view, err
 	}

@@ -127,7 +127,7 @@ func decodeHash(encoded string) (c cost, salt, key []byte, err error) {
 	return c, salt, key, nil
 }
 
-// match finds the first candidate whose password it is, -1 when it is nobody's. It computes
+// match finds the first active candidate whose password it is, -1 when it is nobody's. It computes
 // one hash for all that share a salt and a cost, which all accounts of one sign-in name do,
 // and one as well when there is no candidate at all: the work does not tell whether anybody
 // has the name.
@@ -153,7 +153,7 @@ func (p *passwords) match(ctx context.Context, password string, candidates []sto
 				return -1, err
 			}
 		}
-		if subtle.ConstantTimeCompare(computed[g], want) == 1 && first < 0 {
+		if subtle.ConstantTimeCompare(computed[g], want) == 1 && candidate.State == people.StateActive && first < 0 {
 			first = i
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // SearchPatients finds surviving records by what somebody typed, understood in every way in
 // which it makes sense. INVALID_ARGUMENT on query when nobody could be found by it.
 func (a *App) SearchPatients(ctx context.Context, query string, page Page) (patients []people.Patient, next string, err error) {
-	c, err := callerOf(ctx)
+	c, err := staffOf(ctx)
 	if err != nil {
 		return nil, "", err
 	}

@@ -15,7 +15,7 @@ import (
 // into it, and answers it. NOT_MERGED when it stands alone. Records that come along lead to
 // the restored one from now on, which their events say.
 func (a *App) UnmergePatients(ctx context.Context, request []byte, id string) (view PatientView, err error) {
-	c, err := callerOf(ctx)
+	c, err := staffOf(ctx)
 	if err != nil {
 		return view, err
 	}

@@ -19,8 +19,8 @@ type Change[T any] struct {
 	Etag string
 	// Fields are the names of those that shall change, as in the proto.
 	Fields []string
-	// Apply gives the record with the new values in those fields.
-	Apply func(current T) T
+	// Apply gives the record with the new values in those fields, or says which is wrong.
+	Apply func(current T) (T, error)
 }
 
 // UpdatePatient changes fields of a record. The etag is required, since two people may have
@@ -68,8 +68,11 @@ func (a *App) updatePatient(ctx context.Context, tx *sqldb.Tx, c caller, change 
 	if err != nil {
 		return err
 	}
-	next, err := people.CleanPatient("patient.", change.Apply(current), today)
+	next, err := change.Apply(current)
 	if err != nil {
+		return err
+	}
+	if next, err = people.CleanPatient("patient.", next, today); err != nil {
 		return err
 	}
 	if err := store.UpdatePatient(tx, c.scope, next); err != nil {

@@ -33,7 +33,7 @@ var commonPasswords = sync.OnceValue(func() map[string]bool {
 	words := map[string]bool{}
 	for line := range strings.Lines(commonPasswordsFile) {
 		if word := strings.TrimSpace(line); word != "" && !strings.HasPrefix(word, "#") {
-			words[word] = true
+			words[Fold(word)] = true
 		}
 	}
 	return words

@@ -95,6 +95,13 @@ func PasswordHash(tx *sqldb.Tx, scope Scope, id string) (hash string, err error)
 	return hash, err
 }
 
+// LockPasswordHash is PasswordHash, and keeps others from replacing it until the transaction
+// ends.
+func LockPasswordHash(tx *sqldb.Tx, scope Scope, id string) (hash string, err error) {
+	err = tx.QueryRow(`select password_hash from accounts where clinic_id = $1 and account_id = $2`+tx.ForUpdate(), scope.clinicID, id).Scan(&hash)
+	return hash, err
+}
+
 // SetPasswordHash replaces an account's password hash if it is still the one given; replaced
 // tells. The old one "" stands for any.
 func SetPasswordHash(tx *sqldb.Tx, scope Scope, id, before, after string) (replaced bool, err error) {

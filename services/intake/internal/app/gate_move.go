@@ -93,7 +93,7 @@ func (a *App) knownOf(tx *sqldb.Tx, clinicID string, who person) (known, error) 
 			return k, err
 		}
 		for _, x := range set.Against(answers) {
-			r, ok, err := releaseOf(releases, x)
+			r, ok, err := releaseOf(releases, x, k.facts)
 			if err != nil {
 				return k, err
 			}
@@ -138,19 +138,25 @@ func newest(facts []store.Fact, counts func(store.Fact) bool) (triage.Answers, e
 }
 
 // releaseOf returns the release of a contraindication, if there is one for just these
-// answers: a release does not outlive what it was given for.
-func releaseOf(releases []store.Release, x triage.Against) (store.Release, bool, error) {
+// answers and nobody has said anything about them since: a release does not outlive what
+// it was given for.
+func releaseOf(releases []store.Release, x triage.Against, facts []store.Fact) (store.Release, bool, error) {
 	because, err := becauseJSON(x.Because)
 	if err != nil || x.Contraindication.Kind != triage.Soft {
 		return store.Release{}, false, err
 	}
-	i := slices.IndexFunc(releases, func(r store.Release) bool {
-		return r.ContraindicationID == x.Contraindication.ID && r.Because == because
-	})
-	if i < 0 {
-		return store.Release{}, false, nil
+	for _, r := range releases {
+		if r.ContraindicationID != x.Contraindication.ID || r.Because != because {
+			continue
+		}
+		saidSince := slices.ContainsFunc(facts, func(f store.Fact) bool {
+			return f.RecordedAt.After(r.ReleasedAt) && slices.ContainsFunc(x.Because, func(g triage.GivenAnswer) bool { return g.Question == f.QuestionID })
+		})
+		if !saidSince {
+			return r, true, nil
+		}
 	}
-	return releases[i], true, nil
+	return store.Release{}, false, nil
 }
 
 // gateOf reads the gate of a person as it stands now, with its version.

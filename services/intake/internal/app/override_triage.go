@@ -148,7 +148,7 @@ func (a *App) override(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 	if err != nil {
 		return err
 	}
-	return a.decideTask(ctx, tx, p, t, i, who, in)
+	return a.decideTask(ctx, tx, p, t, i, who, in, zone)
 }
 
 // decide applies a decision about a task.
@@ -163,19 +163,29 @@ func (a *App) decide(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t sto
 	if err != nil {
 		return err
 	}
-	return a.decideTask(ctx, tx, p, t, i, who, in)
+	return a.decideTask(ctx, tx, p, t, i, who, in, zone)
 }
 
 // decideTask brings task and intake to the decided level.
-func (a *App) decideTask(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t store.Task, i store.Intake, who person, in Override) error {
-	if err := closeTask(tx, p, t, in); err != nil {
+func (a *App) decideTask(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t store.Task, i store.Intake, who person, in Override, zone *time.Location) error {
+	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	if err != nil {
+		return err
+	}
+	if err := closeTask(tx, p, t, in, set, zone); err != nil {
 		return err
 	}
 	return a.setLevel(ctx, tx, p, i, who, in)
 }
 
-// closeTask stores the decision on the task. Only a clinician's decision closes it.
-func closeTask(tx *sqldb.Tx, p authn.Principal, t store.Task, in Override) error {
+// closeTask stores the decision on the task. Only a clinician's decision closes it; after
+// anybody else's it stays open, with the deadline of the higher level.
+func closeTask(tx *sqldb.Tx, p authn.Principal, t store.Task, in Override, set *triage.Set, zone *time.Location) error {
+	if rule := set.LevelText(in.Level).Task; rule != nil && in.Level > levelOf(t.Level) {
+		if due := gate.Due(rule, tx.Now(), zone); due.Before(t.DueAt) || t.State == Decided {
+			t.DueAt = due
+		}
+	}
 	t.Level = int(in.Level)
 	if audience(p) == Clinicians {
 		t.State, t.DecidedAt, t.DecidedBy, t.Reason = Decided, tx.Now(), p.Subject, in.Reason
@@ -236,7 +246,7 @@ func (a *App) decideMiniScreen(ctx context.Context, tx *sqldb.Tx, p authn.Princi
 	if err != nil {
 		return err
 	}
-	if err := closeTask(tx, p, t, in); err != nil {
+	if err := closeTask(tx, p, t, in, set, zone); err != nil {
 		return err
 	}
 	who, err := personOf(tx, p.ClinicID, t.PatientID, true)

@@ -154,12 +154,11 @@ func (a *App) levelOfScreen(tx *sqldb.Tx, clinicID string, who person, set *tria
 
 // followScreen keeps the facts, raises the task and moves the gate.
 func (a *App) followScreen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, who person, patientID string, set *triage.Set, answers triage.Answers, level triage.Level, zone *time.Location) (string, error) {
-	said := "PATIENT"
 	for _, id := range set.ContraindicationQuestions() {
 		if _, ok := answers[id]; !ok {
 			continue
 		}
-		if _, err := addFact(tx, p, store.Fact{PatientID: patientID, QuestionID: id, SaidBy: said}, answers[id]); err != nil {
+		if _, err := addFact(tx, p, store.Fact{PatientID: patientID, QuestionID: id, SaidBy: "PATIENT"}, answers[id]); err != nil {
 			return "", err
 		}
 	}

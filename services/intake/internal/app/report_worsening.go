@@ -10,6 +10,7 @@ import (
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/intake/internal/store"
 	"github.com/upright-clinic/upright/services/intake/internal/triage"
+	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/ident"
@@ -81,5 +82,10 @@ func (a *App) restart(ctx context.Context, tx *sqldb.Tx, p authn.Principal, id s
 		told.GateVersion = version
 		return told
 	})
-	return i, err
+	if err != nil {
+		return i, err
+	}
+	return i, audit.Write(ctx, tx, audit.Entry{
+		Action: "intake.report_worsening", Resource: before.IntakeID, PatientID: before.PatientID, Facts: map[string]string{"intake_id": id},
+	})
 }

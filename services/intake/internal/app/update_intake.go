@@ -169,6 +169,36 @@ func putAnswer(tx *sqldb.Tx, p authn.Principal, i store.Intake, id string, a tri
 // answer back, the gate stays as it is until the form is handed in, and the task says so.
 func (a *App) raiseFindings(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, set *triage.Set, answers triage.Answers, zone *time.Location) (store.Intake, error) {
 	result := set.Evaluate(answers)
+	found, err := keepFindings(tx, i, result)
+	if err != nil {
+		return i, err
+	}
+	i.ComputedLevel = int(found)
+	task, ok, err := store.TaskOfIntake(tx, i.ClinicID, i.IntakeID)
+	if err != nil || (!ok && found == triage.NoLevel) {
+		return i, err
+	}
+	if found > levelOf(task.ComputedLevel) { // more than anybody has looked at
+		if err := a.closeGate(ctx, tx, i, who, set, found, zone); err != nil {
+			return i, err
+		}
+		i.Level = int(found)
+		_, err := raiseTask(tx, set, work{
+			clinicID: i.ClinicID, intakeID: i.IntakeID, patientID: i.PatientID, level: found, computed: found,
+			provisional: true, raisedBy: ByIntake,
+		}, zone)
+		return i, err
+	}
+	withdrawn, err := withdrawnFindings(tx, i, result, answers)
+	if err != nil || !withdrawn || task.AnswersWithdrawn {
+		return i, err
+	}
+	task.AnswersWithdrawn = true
+	return i, saveTask(tx, task)
+}
+
+// keepFindings stores the emergency and urgent findings, and returns the highest.
+func keepFindings(tx *sqldb.Tx, i store.Intake, result triage.Result) (triage.Level, error) {
 	found := triage.NoLevel
 	for _, f := range result.Fired {
 		if !f.Level.ShownUnfinished() {
@@ -177,29 +207,14 @@ func (a *App) raiseFindings(ctx context.Context, tx *sqldb.Tx, i store.Intake, w
 		found = max(found, f.Level)
 		because, err := becauseJSON(f.Because)
 		if err != nil {
-			return i, err
+			return found, err
 		}
-		if err := store.AddFinding(tx, i.ClinicID, i.IntakeID, store.Finding{RuleID: f.Rule.ID, Level: int(f.Level), Because: because}); err != nil {
-			return i, err
+		err = store.AddFinding(tx, i.ClinicID, i.IntakeID, store.Finding{RuleID: f.Rule.ID, Level: int(f.Level), Because: because})
+		if err != nil {
+			return found, err
 		}
 	}
-	highest := levelOf(i.Level)
-	i.ComputedLevel = int(found)
-	withdrawn, err := withdrawnFindings(tx, i, result, answers)
-	if err != nil || (highest == triage.NoLevel && found == triage.NoLevel) {
-		return i, err
-	}
-	if found > highest {
-		if err := a.closeGate(ctx, tx, i, who, set, found, zone); err != nil {
-			return i, err
-		}
-		i.Level = int(found)
-	}
-	_, err = raiseTask(tx, set, work{
-		clinicID: i.ClinicID, intakeID: i.IntakeID, patientID: i.PatientID, level: levelOf(i.Level), computed: max(found, highest),
-		provisional: true, withdrawn: withdrawn, raisedBy: ByIntake,
-	}, zone)
-	return i, err
+	return found, nil
 }
 
 // closeGate sets the gate to a finding of an unfinished form.

@@ -258,3 +258,14 @@ func (r *rule) CEL() string {
 func (q *Question) hasOption(id string) bool {
 	return slices.ContainsFunc(q.Options, func(o Option) bool { return o.ID == id })
 }
+
+// PatientAction is what a patient reads about a single rule, in the language; "" when the
+// text of the level says enough.
+func (s *Set) PatientAction(ruleID, language string) string {
+	for i := range s.Rules {
+		if s.Rules[i].ID == ruleID && len(s.Rules[i].PatientAction) > 0 {
+			return s.Rules[i].PatientAction.In(language)
+		}
+	}
+	return ""
+}

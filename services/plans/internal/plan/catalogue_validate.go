@@ -115,7 +115,7 @@ func (c Catalogue) validateTemplate(at string, t Template) error {
 		if !ok {
 			return fmt.Errorf("%s.discipline: %q has no limits in this catalogue", place, tc.Discipline)
 		}
-		course := d.course(tc)
+		course := d.Course(tc)
 		if field, problem := d.check(course); problem != "" {
 			return fmt.Errorf("%s.%s: %s", place, field, problem)
 		}

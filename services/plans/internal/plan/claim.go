@@ -32,6 +32,9 @@ type Ask struct {
 	Start    time.Time
 	Minutes  int    // 0: not known, not checked
 	Replaces string // the claim that this one takes the place of; empty for none
+	// ReplacesRecord is that claim's injection record, under the id it has in
+	// Situation.Injections; empty for other kinds of care.
+	ReplacesRecord string
 }
 
 // Blocks are what intake knows against kinds of care for a patient, by discipline: ids of
@@ -39,6 +42,22 @@ type Ask struct {
 type Blocks struct {
 	Hard map[string][]string // must not be given
 	Soft map[string][]string // waits for a clinician's release
+}
+
+// And gives what is known by either.
+func (b Blocks) And(o Blocks) Blocks {
+	union := func(x, y map[string][]string) map[string][]string {
+		out := map[string][]string{}
+		for _, m := range []map[string][]string{x, y} {
+			for care, ids := range m {
+				all := append(slices.Clone(out[care]), ids...)
+				slices.Sort(all)
+				out[care] = slices.Compact(all)
+			}
+		}
+		return out
+	}
+	return Blocks{Hard: union(b.Hard, o.Hard), Soft: union(b.Soft, o.Soft)}
 }
 
 func (b Blocks) judge(discipline string) error {
@@ -127,7 +146,7 @@ func (s Situation) standing() error {
 // judge is what depends on the date. The injection limit comes first: when several rules
 // refuse, that is the one to hear of.
 func (s Situation) judge(a Ask) error {
-	beside := s.without(a.Replaces)
+	beside := s.without(a)
 	if s.Discipline.Counted {
 		if v := beside.limit(a.Date); !v.Allowed {
 			v.Next = beside.earliest(a, v.Next)

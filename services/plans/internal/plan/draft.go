@@ -63,6 +63,41 @@ func (c Catalogue) Draft(w Wish, newID func() string) (Plan, error) {
 	return p, c.Check(p)
 }
 
+// Redraft changes a draft: what is given replaces what was there. PLAN_STATE when the plan
+// is no draft any more, else as Draft.
+func (c Catalogue) Redraft(p Plan, w Wish, newID func() string) (Plan, error) {
+	if err := p.move(Draft, Draft); err != nil {
+		return Plan{}, err
+	}
+	if len(w.Courses) > 0 {
+		t, _ := c.Template(p.TemplateID) // none any more: the courses stand for themselves
+		courses, err := c.courses(t, w.Courses, newID)
+		if err != nil {
+			return Plan{}, err
+		}
+		p.Courses = courses
+	}
+	if len(w.CauseCodes) > 0 {
+		p.CauseCodes = w.CauseCodes
+	}
+	if len(w.Goals) > 0 {
+		p.Goals = w.Goals
+	}
+	if w.Decision.Chosen != "" || len(w.Decision.OptionsShown) > 0 {
+		p.Decision = w.Decision
+	}
+	if !w.StartDate.IsZero() {
+		p.StartDate = w.StartDate
+	}
+	if !w.ExpireDate.IsZero() {
+		p.ExpireDate = w.ExpireDate
+	}
+	if w.Note != "" {
+		p.Note = w.Note
+	}
+	return p, c.Check(p)
+}
+
 // defaultValidityWeeks is how long a plan without a template stays in force when no expiry
 // is chosen: as the physiotherapy template (clinic default).
 const defaultValidityWeeks = 12
@@ -118,7 +153,7 @@ func (c Catalogue) courseOf(at string, t Template, s Spec) (Course, error) {
 	if !ok {
 		return Course{}, fault.Invalid(at+".discipline", "is needed: one of the clinic's kinds of care")
 	}
-	course := d.course(base)
+	course := d.Course(base)
 	course.tune(s)
 	if t.ID == "" {
 		course.ID = s.CourseID
@@ -135,8 +170,8 @@ func (c Catalogue) courseOf(at string, t Template, s Spec) (Course, error) {
 	return course, nil
 }
 
-// course gives a course with the usual values where the template says nothing.
-func (d Discipline) course(t TemplateCourse) Course {
+// Course gives a course with the usual values where the template says nothing.
+func (d Discipline) Course(t TemplateCourse) Course {
 	or := func(v, usual int) int {
 		if v != 0 {
 			return v

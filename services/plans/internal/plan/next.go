@@ -15,18 +15,15 @@ import (
 // would allow.
 const nextEligible = "next_eligible_date"
 
-// without gives the situation without one claim: the one that another takes the place of.
+// without gives the situation without the claim that the asked one takes the place of.
 // Delivered sessions are never left out; nothing can take their place.
-func (s Situation) without(id string) Situation {
-	if id == "" {
+func (s Situation) without(a Ask) Situation {
+	if a.Replaces == "" {
 		return s
 	}
-	if i := slices.IndexFunc(s.Sessions, func(o Session) bool { return o.ID == id }); i >= 0 && s.Sessions[i].Delivered {
-		return s
-	}
-	s.Sessions = slices.DeleteFunc(slices.Clone(s.Sessions), func(o Session) bool { return o.ID == id })
+	s.Sessions = slices.DeleteFunc(slices.Clone(s.Sessions), func(o Session) bool { return o.ID == a.Replaces && !o.Delivered })
 	s.Injections = slices.DeleteFunc(slices.Clone(s.Injections), func(r injection.Record) bool {
-		return r.ID == id && r.State.Open()
+		return r.ID == a.ReplacesRecord && r.State.Open()
 	})
 	return s
 }

@@ -53,18 +53,18 @@ type Plan struct {
 
 // Course is a number of sessions of one kind of care.
 type Course struct {
-	ID               string
-	TemplateCourseID string
-	Discipline       string
-	Sessions         int
-	PerWeekMin       int
-	PerWeekMax       int
-	Weeks            int
-	MinGapHours      int
-	ReviewAfter      []int
-	FirstMinutes     int
-	Minutes          []int
-	PlannedDates     []civil.Date
+	ID               string       `json:"course_id"`
+	TemplateCourseID string       `json:"template_course_id,omitempty"`
+	Discipline       string       `json:"discipline"`
+	Sessions         int          `json:"sessions"`
+	PerWeekMin       int          `json:"per_week_min,omitempty"`
+	PerWeekMax       int          `json:"per_week_max,omitempty"`
+	Weeks            int          `json:"weeks,omitempty"`
+	MinGapHours      int          `json:"min_gap_hours,omitempty"`
+	ReviewAfter      []int        `json:"review_after_sessions,omitempty"`
+	FirstMinutes     int          `json:"first_session_minutes,omitempty"`
+	Minutes          []int        `json:"session_minutes,omitempty"`
+	PlannedDates     []civil.Date `json:"planned_dates,omitempty"`
 }
 
 // Goal is something to achieve, with its measure.
@@ -88,14 +88,14 @@ type Decision struct {
 
 // Review is a clinician's look at how a course goes.
 type Review struct {
-	ID           string
-	CourseID     string
-	AtSessions   int // delivered sessions when it was made
-	Outcome      string
-	Additional   int
-	Practitioner string
-	At           time.Time
-	Note         string
+	CourseID string `json:"course_id"`
+	// AtSessions is how many sessions were delivered when it was made.
+	AtSessions   int       `json:"at_sessions"`
+	Outcome      string    `json:"outcome"`
+	Additional   int       `json:"additional_sessions,omitempty"`
+	Practitioner string    `json:"practitioner_id"`
+	At           time.Time `json:"at"`
+	Note         string    `json:"note,omitempty"`
 }
 
 // Course gives the course with the id; with an empty id the only one of the discipline.
@@ -158,6 +158,24 @@ func (p *Plan) Close(reason string, at time.Time) error {
 		return err
 	}
 	p.State, p.CloseReason, p.ClosedAt = Closed, reason, at
+	return nil
+}
+
+// Record adds a review of a course, which may add sessions. PLAN_STATE unless the plan is
+// active or paused; INVALID_ARGUMENT when only EXTEND may add sessions and must.
+func (p *Plan) Record(r Review) error {
+	if p.State != Active && p.State != Paused {
+		return p.move(Active, Active, Paused)
+	}
+	if (r.Outcome == "EXTEND") != (r.Additional > 0) {
+		return fault.Invalid("additional_sessions", "goes with EXTEND, and EXTEND needs it")
+	}
+	for i := range p.Courses {
+		if p.Courses[i].ID == r.CourseID {
+			p.Courses[i].Sessions += r.Additional
+		}
+	}
+	p.Reviews = append(p.Reviews, r)
 	return nil
 }
 

@@ -22,11 +22,12 @@ type Entry struct {
 	Discipline      string
 	Kind            string // empty but for injections
 	PractitionerID  string
-	State           string // HELD, CONFIRMED, RELEASED, USED, NO_SHOW, or an injection's state
-	Outcome         string // the newest that booking has recorded; empty when none is known
-	Counts          bool   // uses one of the course's sessions
-	RecordMissing   bool   // delivered, and what was given is not recorded
-	LocalDate       civil.Date
+	State           string      // HELD, CONFIRMED, RELEASED, USED, NO_SHOW, or an injection's state
+	Outcome         string      // the newest that booking has recorded; empty when none is known
+	Counts          bool        // uses one of the course's sessions
+	RecordMissing   bool        // delivered, and what was given is not recorded
+	LocalDate       civil.Date  // the true one once it was given
+	BookedDate      civil.Date  // of a claim: the one that was claimed
 	Month           civil.Month // not zero: no more than the month is known
 	Start           time.Time   // zero when not known
 	Minutes         int
@@ -40,17 +41,17 @@ type Entry struct {
 }
 
 const entryColumns = `clinic_id, entry_id, injection_id, patient_id, origin_patient_id, appointment_id, plan_id, course_id, discipline,
-	kind, practitioner_id, state, outcome, counts, record_missing, local_date, month, start_at, duration_minutes, replaces,
+	kind, practitioner_id, state, outcome, counts, record_missing, local_date, booked_date, month, start_at, duration_minutes, replaces,
 	region, source, duplicate_of, policy_version, created_at, version`
 
 // entryFields is how many columns that is.
-const entryFields = 26
+const entryFields = 27
 
 // values are the row's columns in the order of entryColumns.
 func (e Entry) values() []any {
 	return []any{
 		e.ClinicID, e.ID, e.InjectionID, e.PatientID, e.OriginPatientID, e.AppointmentID, e.PlanID, e.CourseID, e.Discipline,
-		e.Kind, e.PractitionerID, e.State, e.Outcome, e.Counts, e.RecordMissing, e.LocalDate.String(), monthText(e.Month),
+		e.Kind, e.PractitionerID, e.State, e.Outcome, e.Counts, e.RecordMissing, e.LocalDate.String(), e.BookedDate.String(), monthText(e.Month),
 		micros(e.Start), e.Minutes, e.Replaces, e.Region, e.Source, e.DuplicateOf, e.PolicyVersion, micros(e.CreatedAt), e.Version,
 	}
 }
@@ -63,7 +64,7 @@ func scanEntry(row scanner) (Entry, error) {
 	var month string
 	var start, created int64
 	err := row.Scan(&e.ClinicID, &e.ID, &e.InjectionID, &e.PatientID, &e.OriginPatientID, &e.AppointmentID, &e.PlanID, &e.CourseID,
-		&e.Discipline, &e.Kind, &e.PractitionerID, &e.State, &e.Outcome, &e.Counts, &e.RecordMissing, &e.LocalDate, &month,
+		&e.Discipline, &e.Kind, &e.PractitionerID, &e.State, &e.Outcome, &e.Counts, &e.RecordMissing, &e.LocalDate, &e.BookedDate, &month,
 		&start, &e.Minutes, &e.Replaces, &e.Region, &e.Source, &e.DuplicateOf, &e.PolicyVersion, &created, &e.Version)
 	if err != nil {
 		return Entry{}, err

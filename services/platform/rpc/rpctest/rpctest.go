@@ -135,10 +135,10 @@ func Person(clinicID string, role typev1.Role) authn.Principal {
 	p := authn.Principal{
 		Subject: "acc_" + clinicID, ClinicID: clinicID, Roles: []typev1.Role{role}, SessionID: "ses_" + clinicID,
 	}
-	switch role {
-	case typev1.Role_ROLE_PATIENT:
+	if role == typev1.Role_ROLE_PATIENT {
 		p.PatientIDs = []string{"pat_" + clinicID}
-	case typev1.Role_ROLE_CLINICIAN:
+	}
+	if role == typev1.Role_ROLE_CLINICIAN {
 		p.PractitionerID = "prac_" + clinicID
 		p.Profession = typev1.Profession_PROFESSION_PHYSIOTHERAPIST
 	}

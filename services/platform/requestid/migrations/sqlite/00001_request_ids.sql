@@ -9,5 +9,6 @@ CREATE TABLE request_ids (
   at          bigint NOT NULL,
   PRIMARY KEY (clinic_id, subject, method, request_id)
 ) WITHOUT ROWID;
+CREATE INDEX request_ids_at ON request_ids (at);
 -- +goose Down
 DROP TABLE request_ids;

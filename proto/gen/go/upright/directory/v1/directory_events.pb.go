@@ -131,7 +131,10 @@ func (x *PatientChanged) GetPatientId() string {
 	return ""
 }
 
-// PatientMerged: two records turned out to be one person.
+// PatientMerged: a record turned out to be of the same person as another, and leads to that one
+// from now on. When records had been merged into it before, each of them gets an event of its own
+// with the new surviving record, so that a listener needs to follow no chains: the last event of a
+// merged record always names the record that lives on.
 type PatientMerged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The clinic.
@@ -195,7 +198,9 @@ func (x *PatientMerged) GetMergedPatientId() string {
 	return ""
 }
 
-// PatientUnmerged: a merge was taken back.
+// PatientUnmerged: a merge was taken back and the record stands alone again. Records that had been
+// merged into it come along: each of them gets a PatientMerged with the restored record as the
+// surviving one.
 type PatientUnmerged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The clinic.

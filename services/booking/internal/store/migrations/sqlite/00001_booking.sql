@@ -257,7 +257,7 @@ create index attempts_open_idx on attempts (created_at) where state = 'OPEN';
 create index attempts_origin_idx on attempts (clinic_id, origin_id);
 
 -- The sessions of an attempt with their ids, fixed before plans is asked, the appointment as
--- it shall be, and the claims that were placed for it.
+-- it shall be, the claims that it needs and those that were placed for it.
 create table attempt_items (
     clinic_id               text   not null,
     attempt_id              text   not null,
@@ -267,6 +267,7 @@ create table attempt_items (
     entitlement_id          text   not null,
     replaces_entitlement_id text   not null,
     appointment             text   not null,
+    claims                  text   not null,
     placed                  text   not null,
     primary key (clinic_id, attempt_id, item),
     constraint attempt_items_entitlement_id_key unique (clinic_id, entitlement_id)

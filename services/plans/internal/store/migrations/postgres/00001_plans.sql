@@ -32,7 +32,7 @@ CREATE INDEX plans_patient ON plans (clinic_id, patient_id, created_at);
 -- Sessions of plans and injections given anywhere. A claim and the record of its injection
 -- are one row; so is an outcome that came before its claim. kind is empty but for
 -- injections, month is empty unless no more than the month is known (local_date is then its
--- first day).
+-- first day). booked_date is the claim's, local_date the true one once it was given.
 CREATE TABLE ledger (
   clinic_id         text    NOT NULL,
   entry_id          text    NOT NULL,
@@ -50,6 +50,7 @@ CREATE TABLE ledger (
   counts            boolean NOT NULL,
   record_missing    boolean NOT NULL,
   local_date        text    NOT NULL,
+  booked_date       text    NOT NULL,
   month             text    NOT NULL,
   start_at          bigint  NOT NULL,
   duration_minutes  bigint  NOT NULL,

@@ -1,0 +1,182 @@
+package page
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/upright-clinic/upright/gateway/internal/route"
+	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// staffRoutes are the pages of the front desk, which clinicians use too.
+func (s *Site) staffRoutes() []route.Route {
+	return []route.Route{
+		s.row("GET /staff/day", desk, s.dayList),
+		s.row("GET /staff/appointments/{appointment_id}", desk, s.staffAppointment),
+		s.row("POST /staff/appointments/{appointment_id}/{action}", desk, s.staffAct),
+		s.row("GET /staff/book", desk, s.staffBook),
+		s.row("POST /staff/book", desk, s.staffBook),
+		s.row("GET /staff/book/times", desk, func(c *call) error { return c.showTimes("/staff/book", true) }),
+		s.row("POST /staff/book/confirm", desk, func(c *call) error { return c.confirm("/staff/book", true) }),
+		s.row("POST /staff/book/done", desk, func(c *call) error { return c.book("/staff/book", "/staff/appointments/", true) }),
+		s.row("GET /staff/patients", desk, s.patientSearch),
+		s.row("POST /staff/patients", desk, s.patientSearch),
+		s.row("GET /staff/patients/new", desk, s.patientNewForm),
+		s.row("POST /staff/patients/new", desk, s.patientNew),
+		s.row("GET /staff/patients/{patient_id}", desk, s.staffPatient),
+		s.row("GET /staff/tasks", desk, s.tasks),
+	}
+}
+
+// dayPage is the list of a day's appointments.
+type dayPage struct {
+	Date, Today, Previous, Next string
+	Heading                     string
+	IsToday                     bool
+	Visits                      []dayVisit
+	Cancelled                   []dayVisit
+	Filter                      Field
+	Practitioner                string
+	Here                        string
+	Book                        string
+}
+
+// dayVisit is one line of it.
+type dayVisit struct {
+	visit
+	// Actions that go with its state.
+	Actions []action
+	// Here is the address of the list, to come back to.
+	Here string
+	// Running is true for what goes on at this moment.
+	Running bool
+}
+
+// action is one button.
+type action struct{ Path, Label, Class string }
+
+// dayList shows a day by time, of everybody or of one practitioner. It is the diary as a
+// table: it prints, and works without JavaScript.
+func (s *Site) dayList(c *call) error {
+	clinic, err := c.clinic()
+	if err != nil {
+		return err
+	}
+	today := c.today(clinic)
+	on := date(c.query("date"), today)
+	who := c.query("practitioner")
+	if c.query("mine") != "" {
+		who = c.who().PractitionerID
+	}
+	list, err := c.appointments(&bookingv1.ListAppointmentsRequest{Date: on.String(), PractitionerId: who})
+	if err != nil {
+		return err
+	}
+	all, err := c.visits(list, true)
+	if err != nil {
+		return err
+	}
+	practitioners, err := c.practitioners()
+	if err != nil {
+		return err
+	}
+	here := func(d civil.Date) string { return address("/staff/day", "date", d.String(), "practitioner", who) }
+	p := dayPage{
+		Date: on.String(), Heading: c.cat.Date(on), IsToday: on == today, Practitioner: practitioners[who].GetDisplayName(),
+		Here: here(on), Today: here(today), Previous: here(on.AddDays(-1)), Next: here(on.AddDays(1)),
+		Book: address("/staff/book", "from", on.String(), "practitioner", who),
+		Filter: Field{
+			Kind: "select", Name: "practitioner", Label: c.cat.T("day.with"), Value: who,
+			Options: append([]Option{{Label: c.cat.T("times.anyone")}}, practitionerOptions(practitioners)...),
+		},
+	}
+	now := c.cfg.Clock.Now()
+	for _, v := range all {
+		line := dayVisit{visit: v, Actions: c.actions(v.GetState()), Here: p.Here, Running: running(v, now)}
+		if v.GetState() == "CANCELLED" {
+			p.Cancelled = append(p.Cancelled, line)
+		} else {
+			p.Visits = append(p.Visits, line)
+		}
+	}
+	slices.SortStableFunc(p.Visits, func(a, b dayVisit) int {
+		return cmp.Or(cmp.Compare(a.GetLocalStart(), b.GetLocalStart()), cmp.Compare(a.Practitioner, b.Practitioner))
+	})
+	v := c.view(p.Heading, p)
+	v.Wide = true
+	return c.show("day", v)
+}
+
+// running reports whether an appointment goes on at this moment.
+func running(v visit, now time.Time) bool {
+	return !v.Over() && !now.Before(v.GetStartTime().AsTime()) && now.Before(v.GetEndTime().AsTime())
+}
+
+// actions lists the buttons for a state. The service decides whether one of them may be
+// pressed.
+func (c *call) actions(state string) []action {
+	button := func(path, class string) action { return action{path, c.cat.T("action." + path), class} }
+	switch state {
+	case "BOOKED":
+		return []action{button("arrive", ""), button("no-show", "second")}
+	case "CHECKED_IN":
+		return []action{button("start", ""), button("complete", "second"), button("no-show", "second")}
+	case "IN_PROGRESS":
+		return []action{button("complete", "")}
+	}
+	return nil
+}
+
+// staffAppointment shows one appointment.
+func (s *Site) staffAppointment(c *call) error {
+	v, err := c.appointmentView("/staff/appointments", "/staff/book", true)
+	if err != nil {
+		return err
+	}
+	d, ok := v.D.(appointmentPage)
+	if !ok {
+		return fault.From(nil)
+	}
+	v.Back = address("/staff/day", "date", d.GetLocalDate())
+	return c.show("appointment", v)
+}
+
+// staffAct presses one of an appointment's buttons.
+func (s *Site) staffAct(c *call) error {
+	id, etag, request := c.path("appointment_id"), c.form("etag"), c.requestID()
+	do := map[string]func() error{
+		"arrive": func() error {
+			_, err := s.clients.appointments.CheckInAppointment(c.ctx(), &bookingv1.CheckInAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
+		"start": func() error {
+			_, err := s.clients.appointments.StartAppointment(c.ctx(), &bookingv1.StartAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
+		"complete": func() error {
+			_, err := s.clients.appointments.CompleteAppointment(c.ctx(), &bookingv1.CompleteAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
+		"no-show": func() error {
+			_, err := s.clients.appointments.MarkNoShow(c.ctx(), &bookingv1.MarkNoShowRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
+		"cancel": func() error {
+			_, err := s.clients.appointments.CancelAppointment(c.ctx(), &bookingv1.CancelAppointmentRequest{
+				RequestId: request, AppointmentId: id, Etag: etag, ReasonCode: c.form("reason_code"),
+			})
+			return err
+		},
+		"undo": func() error {
+			_, err := s.clients.appointments.UndoCancelAppointment(c.ctx(), &bookingv1.UndoCancelAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
+	}[c.path("action")]
+	if do == nil {
+		return fault.NotFoundf("action")
+	}
+	return c.act("/staff/appointments/"+id, c.path("action"), do)
+}

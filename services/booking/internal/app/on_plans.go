@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+
+	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	"github.com/upright-clinic/upright/services/booking/internal/peer"
+	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// OnPlans handles plans' events: when a plan comes into force and ends, and issues that
+// concern appointments.
+func (a *App) OnPlans() []eventlog.Handler {
+	return []eventlog.Handler{
+		eventlog.On(func(_ context.Context, tx *sqldb.Tx, m *plansv1.PlanActivated, env eventlog.Envelope) error {
+			return store.PutPlan(tx, m.GetClinicId(), store.Plan{ID: m.GetPlanId(), PatientID: m.GetPatientId(), ActivatedAt: env.RecordTime})
+		}),
+		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.PlanClosed, env eventlog.Envelope) error {
+			return a.planClosed(ctx, tx, m, env)
+		}),
+		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRaised, _ eventlog.Envelope) error {
+			return a.issueRaised(ctx, tx, m)
+		}),
+	}
+}
+
+// planClosed flags the sessions to come of a plan that has ended. Whether they still take
+// place is a clinician's decision.
+func (a *App) planClosed(ctx context.Context, tx *sqldb.Tx, m *plansv1.PlanClosed, env eventlog.Envelope) error {
+	ctx = authn.WithService(ctx, peer.Service, m.GetClinicId())
+	err := store.PutPlan(tx, m.GetClinicId(), store.Plan{ID: m.GetPlanId(), PatientID: m.GetPatientId(), ActivatedAt: env.RecordTime, Closed: true})
+	if err != nil {
+		return err
+	}
+	coming, err := a.coming(tx, m.GetClinicId(), m.GetPatientId())
+	if err != nil {
+		return err
+	}
+	for _, apt := range coming {
+		if apt.PlanID == m.GetPlanId() && setFlags(apt, nil, []string{FlagPlanClosed}) {
+			if err := a.saveFlags(ctx, tx, apt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// issueRaised flags the appointments that an issue names, with the earliest date that would be
+// allowed now.
+func (a *App) issueRaised(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRaised) error {
+	ctx = authn.WithService(ctx, peer.Service, m.GetClinicId())
+	for i, id := range m.GetAppointmentIds() {
+		apt, err := store.LockAppointment(tx, m.GetClinicId(), id)
+		if err != nil {
+			return err
+		}
+		if apt == nil || !apt.State.Live() {
+			continue
+		}
+		next := apt.NextEligible
+		if dates := m.GetNextEligibleDates(); i < len(dates) && dates[i] != "" {
+			d, err := civil.Parse(dates[i])
+			if err != nil {
+				return eventlog.Park(err)
+			}
+			next = d
+		}
+		changed := setFlags(apt, nil, []string{m.GetRule()})
+		if !changed && next == apt.NextEligible {
+			continue
+		}
+		apt.NextEligible = next
+		if err := a.saveFlags(ctx, tx, apt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// coming locks and returns the appointments to come of a person, under all records.
+func (a *App) coming(tx *sqldb.Tx, clinicID, patientID string) (list []*store.Appointment, err error) {
+	surviving, err := store.SurvivingPatient(tx, clinicID, patientID)
+	if err != nil || surviving == "" {
+		return nil, err
+	}
+	ids, err := store.PatientRecords(tx, clinicID, surviving)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		more, err := store.ListFuture(tx, clinicID, id, tx.Now())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, more...)
+	}
+	return list, nil
+}

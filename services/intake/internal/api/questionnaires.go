@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/intake/internal/app"
+	"github.com/upright-clinic/upright/services/intake/internal/triage"
+)
+
+// questionnaires serves QuestionnaireService.
+type questionnaires struct {
+	intakev1.UnimplementedQuestionnaireServiceServer
+	app *app.App
+}
+
+// ListQuestionnaires never fails.
+func (s *questionnaires) ListQuestionnaires(_ context.Context, in *intakev1.ListQuestionnairesRequest) (*intakev1.ListQuestionnairesResponse, error) {
+	out := &intakev1.ListQuestionnairesResponse{}
+	for _, set := range s.app.Questionnaires() {
+		out.Questionnaires = append(out.Questionnaires, questionnaire(set, in.GetLanguageCode()))
+	}
+	return out, nil
+}
+
+// GetQuestionnaire fails with NOT_FOUND.
+func (s *questionnaires) GetQuestionnaire(_ context.Context, in *intakev1.GetQuestionnaireRequest) (*intakev1.GetQuestionnaireResponse, error) {
+	set, err := s.app.Questionnaire(in.GetQuestionnaireId(), in.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	return &intakev1.GetQuestionnaireResponse{Questionnaire: questionnaire(set, in.GetLanguageCode())}, nil
+}
+
+func questionnaire(set *triage.Set, wanted string) *intakev1.Questionnaire {
+	lang := app.Language(set, wanted)
+	out := &intakev1.Questionnaire{
+		QuestionnaireId: set.ID, Version: set.Version, RuleSetVersion: set.RuleSetVersion(),
+		Title: set.Title.In(lang), LanguageCode: lang, Languages: set.Languages,
+	}
+	for i := range set.Pages {
+		p := &set.Pages[i]
+		out.Pages = append(out.Pages, &intakev1.QuestionnairePage{
+			Id: p.ID, Title: p.Title.In(lang), Intro: p.Intro.In(lang), QuestionIds: p.Questions, Layout: p.Layout, HelpTopic: p.HelpTopic,
+		})
+		for _, id := range p.Questions {
+			if q, ok := set.Question(id); ok {
+				out.Items = append(out.Items, question(set, q, lang))
+			}
+		}
+	}
+	for _, m := range set.MiniScreen {
+		out.MiniScreen = append(out.MiniScreen, &intakev1.MiniScreenItem{Id: m.ID, Text: m.Text.In(lang)})
+	}
+	return out
+}
+
+func question(set *triage.Set, q *triage.Question, lang string) *intakev1.Question {
+	out := &intakev1.Question{
+		Id: q.ID, Type: string(q.Type), Text: q.Text.In(lang), Help: q.Help.In(lang), AskWhen: askWhen(q), AskWhenCel: q.AskWhenCEL(),
+		Required: q.Required, PageId: set.PageOf(q), Group: q.Group, Min: q.Min, Max: q.Max, Unit: q.Unit,
+		NoneLabel: q.NoneLabel.In(lang), TickOption: q.TickOption, NoneOption: q.NoneOption,
+	}
+	for _, o := range q.Options {
+		out.Options = append(out.Options, &intakev1.QuestionOption{Id: o.ID, Label: o.Label.In(lang)})
+	}
+	for _, p := range q.Scale {
+		out.ScalePoints = append(out.ScalePoints, &intakev1.ScalePoint{Value: p.Value, Label: p.Label.In(lang)})
+	}
+	return out
+}
+
+// askWhen writes a condition as the operator list that it was written as; nil when there
+// is none, or when it was written in CEL.
+func askWhen(q *triage.Question) *structpb.ListValue {
+	var list []any
+	if len(q.AskWhen) == 0 || json.Unmarshal(q.AskWhen, &list) != nil {
+		return nil
+	}
+	out, err := structpb.NewList(list)
+	if err != nil { // plain JSON is always a list value
+		return nil
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/app"
+	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/requestid"
+)
+
+// planRequest is a request that changes a plan.
+type planRequest interface {
+	proto.Message
+	GetPlanId() string
+	GetEtag() string
+}
+
+func ref(r planRequest) app.PlanRef {
+	return app.PlanRef{PlanID: r.GetPlanId(), Etag: r.GetEtag(), Fingerprint: requestid.Fingerprint(r)}
+}
+
+func encodePlan(v app.PlanView) *plansv1.Plan {
+	p := v.Plan
+	out := &plansv1.Plan{
+		PlanId: p.ID, PatientId: p.PatientID, TemplateId: p.TemplateID, TemplateVersion: p.TemplateVersion, Name: p.Name,
+		State: string(p.State), CauseCodes: p.CauseCodes, ResponsiblePractitionerId: p.ResponsibleID,
+		StartDate: p.StartDate.String(), ExpireDate: p.ExpireDate.String(), CloseReason: p.CloseReason, Note: p.Note,
+		OpenIssueIds: v.OpenIssues, Etag: etag(p.Version),
+		CreateTime: stamp(p.CreatedAt), ActivateTime: stamp(p.ActivatedAt), CloseTime: stamp(p.ClosedAt),
+	}
+	for _, c := range p.Courses {
+		out.Courses = append(out.Courses, encodeCourse(c, v))
+	}
+	if v.View == app.FrontDesk {
+		return out
+	}
+	out.Goals = each(p.Goals, encodeGoal)
+	out.Reviews = each(p.Reviews, encodeReview)
+	out.Decision = &plansv1.Decision{
+		OptionsShown: p.Decision.OptionsShown, Chosen: p.Decision.Chosen, DecidedBy: p.Decision.DecidedBy,
+		Note: p.Decision.Note, StepUpReason: p.Decision.StepUpReason,
+	}
+	return out
+}
+
+func encodeCourse(c plan.Course, v app.PlanView) *plansv1.Course {
+	n := v.Counts[c.ID]
+	return &plansv1.Course{
+		CourseId: c.ID, TemplateCourseId: c.TemplateCourseID, Discipline: c.Discipline,
+		Sessions: &plansv1.SessionCounts{
+			Planned: int32(n.Planned), Booked: int32(n.Booked), Used: int32(n.Used), Left: int32(n.Left), //nolint:gosec // at most some hundred
+		},
+		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), Weeks: int32(c.Weeks), MinGapHours: int32(c.MinGapHours), //nolint:gosec // bounded by the catalogue
+		ReviewAfterSessions: int32s(c.ReviewAfter), ReviewDue: slices.Contains(v.ReviewDue, c.ID),
+		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), //nolint:gosec // bounded by the catalogue
+		PlannedDates: each(c.PlannedDates, civil.Date.String),
+	}
+}
+
+func encodeGoal(g plan.Goal) *plansv1.Goal {
+	return &plansv1.Goal{
+		Code: g.Code, Text: g.Text, Measure: g.Measure, Baseline: g.Baseline, Target: g.Target, DueDate: g.DueDate.String(),
+	}
+}
+
+func encodeReview(r plan.Review) *plansv1.Review {
+	return &plansv1.Review{
+		CourseId: r.CourseID, AtSessions: int32(r.AtSessions), Outcome: r.Outcome, AdditionalSessions: int32(r.Additional), //nolint:gosec // at most some hundred
+		PractitionerId: r.Practitioner, ReviewTime: stamp(r.At), Note: r.Note,
+	}
+}
+
+func encodeTemplate(c plan.Catalogue, t plan.Template) *plansv1.PlanTemplate {
+	out := &plansv1.PlanTemplate{
+		TemplateId: t.ID, Version: c.Version, Name: t.Name, Purpose: t.Purpose,
+		ValidityWeeks: int32(t.ValidityWeeks.Value), CauseCodes: t.CauseCodes, //nolint:gosec // checked to be at most 104
+	}
+	for _, tc := range t.Courses {
+		d, _ := c.Discipline(tc.Discipline)
+		out.Courses = append(out.Courses, encodeTemplateCourse(d, d.Course(tc)))
+	}
+	return out
+}
+
+func encodeTemplateCourse(d plan.Discipline, c plan.Course) *plansv1.TemplateCourse {
+	out := &plansv1.TemplateCourse{
+		CourseId: c.TemplateCourseID, Discipline: c.Discipline,
+		Sessions: int32(c.Sessions), SessionsMin: int32(d.Sessions.Min), SessionsMax: int32(d.Sessions.Max), //nolint:gosec // bounded by the catalogue
+		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), //nolint:gosec // bounded by the catalogue
+		Weeks: int32(c.Weeks), WeeksMin: int32(d.Weeks.Min), WeeksMax: int32(d.Weeks.Max), //nolint:gosec // bounded by the catalogue
+		MinGapHours: int32(c.MinGapHours), ReviewAfterSessions: int32s(c.ReviewAfter), //nolint:gosec // bounded by the catalogue
+		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), Professions: d.Professions, //nolint:gosec // bounded by the catalogue
+	}
+	for _, s := range d.Sources() {
+		out.Sources = append(out.Sources, &plansv1.NumberSource{Field: s.Field, Source: s.Source, EvidenceNote: s.EvidenceNote})
+	}
+	return out
+}
