@@ -70,7 +70,7 @@ func buildHouse(t *testing.T, base string, admin account) *house {
 // account makes an account and signs in with it.
 func (h *house) account(t *testing.T, base, role, practitioner string) *client {
 	t.Helper()
-	const password = "correct-horse-battery-staple"
+	const password = "seven-grey-herons-at-noon"
 	email := strings.ToLower(fmt.Sprintf("%s%s@test.clinic", role, practitioner))
 	h.admin.must(http.MethodPost, "/v1/accounts", m{
 		"account": m{"email": email, "display_name": role, "roles": []string{role}, "practitioner_id": practitioner}, "password": password,
@@ -93,10 +93,14 @@ func (h *house) plan(by *client, patient, template string, courses ...m) string 
 		ID   string `json:"plan_id"`
 		Etag string `json:"etag"`
 	}
+	cause := "NONSPECIFIC"
+	if template == "facet_joint_injection" {
+		cause = "FACET"
+	}
 	body := m{
-		"patient_id": patient, "template_id": template,
+		"patient_id": patient, "template_id": template, "cause_codes": []string{cause},
 		"goals":    []m{{"code": "PAIN", "text": "Less pain", "measure": "NPRS", "baseline": 6, "target": 3}},
-		"decision": m{"options_shown": []string{"Exercise", "Treatment"}, "decided_by": "TOGETHER"},
+		"decision": m{"options_shown": []string{"Exercise", "Treatment"}, "chosen": "Treatment", "decided_by": "TOGETHER", "step_up_reason": "Physiotherapy elsewhere helped only in part"},
 	}
 	if len(courses) > 0 {
 		body["courses"] = courses

@@ -24,6 +24,7 @@ type commands struct {
 	Doctor  doctorCommand  `cmd:"" help:"Check a clinic's data and settings and say what is wrong."`
 	Events  eventsCommand  `cmd:"" help:"Look after events that could not be handled."`
 	User    userCommand    `cmd:"" help:"Look after accounts."`
+	Keys    keysCommand    `cmd:"" help:"Make the keys that services running apart sign their calls with."`
 }
 
 func main() {

@@ -17,22 +17,49 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/upright-clinic/upright/deploy/upright/internal/seed"
 )
 
-// binaries builds the programs once for all tests and gives their folder.
-var binaries = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "upright-test-bin-")
+// built builds a program once for all tests that start it, and gives its path.
+func built(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := binaries()
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-o", dir+string(filepath.Separator), ".",
-		"../../services/directory/cmd/directoryd", "../../services/intake/cmd/intaked",
-		"../../services/plans/cmd/plansd", "../../services/booking/cmd/bookingd", "../../gateway/cmd/gatewayd")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("build: %w\n%s", err, out)
+	building.Lock()
+	once := builds[name]
+	if once == nil {
+		once = sync.OnceValues(func() (string, error) {
+			path := filepath.Join(dir, name)
+			out, err := exec.Command("go", "build", "-o", path, packages[name]).CombinedOutput() //nolint:gosec,noctx // our own programs
+			if err != nil {
+				err = fmt.Errorf("build %s: %w\n%s", name, err, out)
+			}
+			return path, err
+		})
+		builds[name] = once
 	}
-	return dir, nil
-})
+	building.Unlock()
+	path, err := once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// packages of the programs.
+var packages = map[string]string{
+	"upright": ".", "directoryd": "../../services/directory/cmd/directoryd", "intaked": "../../services/intake/cmd/intaked",
+	"plansd": "../../services/plans/cmd/plansd", "bookingd": "../../services/booking/cmd/bookingd", "gatewayd": "../../gateway/cmd/gatewayd",
+}
+
+var (
+	building sync.Mutex
+	builds   = map[string]func() (string, error){}
+	binaries = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "upright-test-bin-") })
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -78,11 +105,7 @@ func start(t *testing.T, env []string, name string, args ...string) *program {
 // spawn starts a program and waits for its first line on standard output.
 func spawn(t *testing.T, env []string, name string, args ...string) (*program, []byte, error) {
 	t.Helper()
-	dir, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &program{t: t, cmd: exec.Command(filepath.Join(dir, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})}
+	p := &program{t: t, cmd: exec.Command(built(t, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
@@ -283,3 +306,6 @@ func eventually(t *testing.T, what string, f func() (bool, string)) {
 		}
 	}
 }
+
+// account is a login.
+type account = seed.Account

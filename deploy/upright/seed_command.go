@@ -29,6 +29,10 @@ type seedCommand struct {
 func (s *seedCommand) Run(ctx context.Context) error {
 	var accounts []seed.Account
 	err := within(ctx, s.storage, func(c *clinic) (err error) {
+		work, stop := context.WithCancelCause(ctx)
+		wait := c.runServices(work, stop)
+		defer wait()
+		defer stop(nil)
 		accounts, err = s.fill(ctx, c, s.Clinic)
 		return err
 	})
@@ -41,8 +45,8 @@ func (s *seedCommand) Run(ctx context.Context) error {
 	return printAccounts(os.Stdout, accounts)
 }
 
-// fill runs the seeder on running services: the consumers must be at work, since what one
-// service seeds another has to hear of.
+// fill runs the seeder on services whose consumers are at work: what one service seeds
+// another has to hear of.
 func (s seeding) fill(ctx context.Context, c *clinic, slug string) ([]seed.Account, error) {
 	own, err := c.own()
 	if err != nil {
@@ -52,9 +56,6 @@ func (s seeding) fill(ctx context.Context, c *clinic, slug string) ([]seed.Accou
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer c.runServices(ctx)()
-	defer stop()
 	seeder := seed.Seeder{
 		Own: own, Person: edge, Size: seed.Sizes[s.Scale], Number: s.Seed, Now: clock.System.Now(),
 		Slug: slug, Name: "Demo Clinic", Zone: "Europe/London",

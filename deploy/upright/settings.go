@@ -33,18 +33,22 @@ func (s storage) databaseConfig(service string) (sqldb.Config, error) {
 
 // listening says where the program is reached and what it tells about itself.
 type listening struct {
-	Listen      string  `help:"Address for HTTP; port 0 takes any free one." default:"127.0.0.1:8080"`
-	GRPCListen  string  `help:"Address for gRPC; port 0 takes any free one." name:"grpc-listen" default:"127.0.0.1:0"`
-	TLSCert     string  `help:"Certificate file; with --tls-key the program speaks HTTPS." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
-	TLSKey      string  `help:"Key file of the certificate." name:"tls-key" type:"existingfile" placeholder:"FILE"`
-	NATS        string  `help:"\"embedded\", or the nats:// address of a server or cluster." default:"embedded" placeholder:"URL"`
-	JSON        bool    `help:"Print one line of JSON when ready." name:"json"`
-	OTLP        string  `help:"Address of an OpenTelemetry collector, for spans." name:"otlp" placeholder:"URL"`
-	TraceFile   string  `help:"File to append spans to; - is standard error." placeholder:"FILE"`
-	SampleRatio float64 `help:"Share of requests that are traced when spans go anywhere." default:"1"`
-	LogLevel    string  `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
-	LogFormat   string  `help:"Form of the log." enum:"json,text" default:"text"`
-	Dev         string  `help:"Read pages and styles from this folder instead of the program." type:"existingdir" placeholder:"DIR"`
+	Listen       string   `help:"Address for HTTP; port 0 takes any free one." default:"127.0.0.1:8080"`
+	GRPCListen   string   `help:"Address for gRPC; port 0 takes any free one." name:"grpc-listen" default:"127.0.0.1:0"`
+	TLSCert      string   `help:"Certificate file; with --tls-key the program speaks HTTPS." name:"tls-cert" type:"existingfile" placeholder:"FILE"`
+	TLSKey       string   `help:"Key file of the certificate." name:"tls-key" type:"existingfile" placeholder:"FILE"`
+	Secure       bool     `help:"Browsers reach the program over TLS, through a proxy that ends it."`
+	TrustedProxy []string `help:"Network of a proxy whose X-Forwarded-For is believed, such as 10.0.0.0/8." placeholder:"NETWORK"`
+	AddressRate  float64  `help:"Requests a second from one network address; negative: no limit." default:"100"`
+	AccountRate  float64  `help:"Requests a second of one account; negative: no limit." default:"50"`
+	NATS         string   `help:"\"embedded\", or the nats:// address of a server or cluster." default:"embedded" placeholder:"URL"`
+	JSON         bool     `help:"Print one line of JSON when ready." name:"json"`
+	OTLP         string   `help:"Address of an OpenTelemetry collector, for spans." name:"otlp" placeholder:"URL"`
+	TraceFile    string   `help:"File to append spans to; - is standard error." placeholder:"FILE"`
+	SampleRatio  float64  `help:"Share of requests that are traced when spans go anywhere." default:"1"`
+	LogLevel     string   `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
+	LogFormat    string   `help:"Form of the log." enum:"json,text" default:"text"`
+	Dev          string   `help:"Read pages and styles from this folder instead of the program." type:"existingdir" placeholder:"DIR"`
 }
 
 func (l listening) level() slog.Level {

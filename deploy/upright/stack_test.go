@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -75,13 +74,9 @@ func newStack(t *testing.T, shape string) *stack {
 
 // addAdmin makes the clinic and its administrator with the program's own command.
 func (s *stack) addAdmin() {
-	dir, err := binaries()
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	args := append([]string{"user", "add"}, s.storage()...)
 	args = append(args, "--clinic", "test", "--time-zone", site.String(), "--role", "admin", "--email", "admin@test.clinic", "--json")
-	cmd := exec.CommandContext(s.t.Context(), filepath.Join(dir, "upright"), args...)
+	cmd := exec.CommandContext(s.t.Context(), built(s.t, "upright"), args...)
 	out, err := cmd.Output()
 	if err != nil {
 		s.t.Fatalf("upright %s: %v\n%s", strings.Join(args, " "), err, stderrOf(err))
@@ -380,11 +375,7 @@ func ownDatabase(t *testing.T) string {
 // startDaemon starts a program that prints nothing when it is ready.
 func startDaemon(t *testing.T, env []string, name string, args ...string) *program {
 	t.Helper()
-	dir, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &program{t: t, cmd: exec.Command(filepath.Join(dir, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})} //nolint:gosec // our own program
+	p := &program{t: t, cmd: exec.Command(built(t, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})} //nolint:gosec // our own program
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {

@@ -131,6 +131,12 @@ func TestFactsChangeTheGate(t *testing.T) {
 		if g := w.gate(patient); len(g.GetBlocked()) != 1 {
 			t.Errorf("a new injury is not examined: %v", g)
 		}
+		// What a form leaves open is not known any more, whatever was known before.
+		w.fact("trauma_assessed", structpb.NewStringValue("yes"))
+		w.triaged(map[string]any{"trauma": "minor", "collapse": "yes"})
+		if g := w.gate(patient); len(g.GetBlocked()) != 1 {
+			t.Errorf("an injury whose examination was not asked about: %v", g)
+		}
 	})
 }
 

@@ -97,6 +97,6 @@ func (s *Site) register(c *call) error {
 	if err != nil { // the address has another account here: nobody is told which
 		return c.redirect("/sign-in?done=registered")
 	}
-	s.cfg.Cookies.Set(c.w, got.GetToken())
+	s.cfg.Cookies.Set(c.w.Header(), got.GetToken())
 	return c.redirect("/intake?done=registered")
 }

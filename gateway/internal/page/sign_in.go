@@ -84,7 +84,7 @@ func (s *Site) signIn(c *call) error {
 	if c.x.Token != "" {
 		s.cfg.Sessions.Forget(c.x.Token)
 	}
-	s.cfg.Cookies.Set(c.w, got.GetToken())
+	s.cfg.Cookies.Set(c.w.Header(), got.GetToken())
 	next := local(c.form("next"), "/")
 	if kept := c.kept(keepPrefix); len(kept) > 0 {
 		return c.show("resume", c.view(c.cat.T("resume.title"), &signInPage{Next: next, Kept: kept}))
@@ -116,7 +116,7 @@ func (s *Site) signOut(c *call) error {
 		}
 		s.cfg.Sessions.Forget(c.x.Token)
 	}
-	s.cfg.Cookies.Clear(c.w)
+	s.cfg.Cookies.Clear(c.w.Header())
 	c.w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	http.Redirect(c.w, c.r, "/sign-in?done=signed_out", http.StatusSeeOther)
 	return nil

@@ -21,6 +21,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/upright-clinic/upright/gateway/internal/apidoc"
 	"github.com/upright-clinic/upright/gateway/internal/route"
 	"github.com/upright-clinic/upright/gateway/internal/session"
 	"github.com/upright-clinic/upright/gateway/internal/words"
@@ -47,6 +48,8 @@ type Config struct {
 	Cookies  session.Cookies
 	// Diary is true when the staff diary was built.
 	Diary bool
+	// Document is the OpenAPI document that /docs explains.
+	Document []byte
 	// Clock tells the time.
 	Clock clock.Clock
 	// Log receives what went wrong on our side.
@@ -60,9 +63,10 @@ type Site struct {
 	pages   map[string]*template.Template
 	clients clients
 
-	mu      sync.Mutex
-	clinics map[string]cachedClinic
-	zones   sync.Map // IANA name to *time.Location
+	mu       sync.Mutex
+	clinics  map[string]cachedClinic
+	zones    sync.Map // IANA name to *time.Location
+	docsOnce func() (*apidoc.API, error)
 	// questionnaires that were shown, by clinic, id, version and language.
 	questionnaires sync.Map
 }
@@ -102,6 +106,7 @@ func New(cfg Config) (*Site, error) {
 	directory, intake, plans, booking := cfg.Peer("directory"), cfg.Peer("intake"), cfg.Peer("plans"), cfg.Peer("booking")
 	return &Site{
 		cfg: cfg, library: library, pages: pages, clinics: map[string]cachedClinic{},
+		docsOnce: sync.OnceValues(func() (*apidoc.API, error) { return apidoc.Parse(cfg.Document) }),
 		clients: clients{
 			accounts:       directoryv1.NewAccountServiceClient(directory),
 			patients:       directoryv1.NewPatientServiceClient(directory),
@@ -138,6 +143,8 @@ func (s *Site) Routes() []route.Route {
 		s.strict("POST /sign-in", s.signIn),
 		s.row("GET /sign-out", anybody, s.signOutForm),
 		s.row("POST /sign-out", anybody, s.signOut),
+		s.row("GET /docs", anybody, s.docs),
+		s.row("GET /docs/{service}", anybody, s.docsGroup),
 		s.row("GET /c/{clinic}", anybody, s.clinicPage),
 		s.row("GET /c/{clinic}/register", anybody, s.registerForm),
 		s.strict("POST /c/{clinic}/register", s.register),

@@ -37,7 +37,7 @@ func TestEveryTextIsThere(t *testing.T) {
 	used := 0
 	check := func(file, key string) {
 		used++
-		if !known[key] {
+		if !known[key] && !known[key+".title"] && !strings.HasSuffix(key, "_") { // the last two are added to
 			t.Errorf("%s: no text for %q", file, key)
 		}
 	}

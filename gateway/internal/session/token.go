@@ -55,17 +55,19 @@ func (c Cookies) Token(r *http.Request) (token string, ok bool) {
 
 // Set gives the browser a session. The cookie has no lifetime of its own: it ends with the
 // browser, and the directory ends it earlier.
-func (c Cookies) Set(w http.ResponseWriter, token string) {
-	http.SetCookie(w, &http.Cookie{
+func (c Cookies) Set(h http.Header, token string) {
+	cookie := http.Cookie{
 		Name: c.name(), Value: token, Path: "/",
 		HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	}
+	h.Add("Set-Cookie", cookie.String())
 }
 
 // Clear takes the browser's session away.
-func (c Cookies) Clear(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{
+func (c Cookies) Clear(h http.Header) {
+	cookie := http.Cookie{
 		Name: c.name(), Path: "/", MaxAge: -1, Expires: time.Unix(1, 0).UTC(),
 		HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	}
+	h.Add("Set-Cookie", cookie.String())
 }

@@ -319,4 +319,3 @@ func (m *Mux) lost(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 	w.Header().Set("Allow", strings.Join(allow, ", "))
 	m.cfg.Fail(w, r, problem.MethodNotAllowed())
 }
-

@@ -116,6 +116,9 @@ func launch(t *testing.T, p *program, asks string) *running {
 	p.logTo = r.log
 	p.build = func(_ context.Context, kit Kit) (Service, error) {
 		r.svc.kit = kit
+		if asks != "" {
+			kit.Peer(asks)
+		}
 		return r.svc, nil
 	}
 	go func() { r.ended <- p.run(ctx) }()

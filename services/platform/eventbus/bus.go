@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// dedupWindow outlives the longest retry of a publish: a cluster without a leader
-	// answers nothing for up to ten seconds, and a relay backs off for up to a minute.
-	dedupWindow = 10 * time.Minute
+	// dedupWindow outlives a publish and its first retry. A longer one would cost memory
+	// for each id and gain nothing: consumers ignore what they have.
+	dedupWindow = time.Minute
 	// ackTimeout is how long a publish waits for its PubAck: longer than the 6 to 8
 	// seconds that a three-node cluster needs to elect a leader.
 	ackTimeout = 10 * time.Second
@@ -188,11 +188,15 @@ func (b *Bus) persist(ctx context.Context, what, producer string, f func(context
 		if ctx.Err() != nil {
 			return
 		}
-		b.log.LogAttrs(ctx, slog.LevelWarn, "event subscription is set up again",
+		level := slog.LevelWarn
+		if wait > first {
+			level = slog.LevelDebug // said once
+		}
+		b.log.LogAttrs(ctx, level, "event subscription is set up again",
 			slog.String("what", what), slog.String("producer", producer), slog.Any("error", err))
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait + rand.N(wait/4)):
+		case <-time.After(wait + rand.N(wait/4)): //nolint:gosec // jitter, not a secret
 		}
 	}
 }

@@ -207,7 +207,11 @@ func TestSubscriptionSurvivesRestartAndLossOfTheStore(t *testing.T) {
 	b := srv.Bus()
 	got, _ := listen(t, b, "reader")
 	awaitSubscriber(t, b, got, 0)
-	for round, disaster := range []func(){srv.Restart, func() { srv.DeleteStore(); srv.Restart() }} {
+	for round, disaster := range []func(){
+		srv.Restart,
+		func() { srv.DeleteStore(); srv.Restart() },
+		func() { srv.DeleteStream("test") },
+	} {
 		disaster()
 		awaitSubscriber(t, b, got, round+1)
 		publish(t, b, messages(100*round, 20)...)

@@ -38,7 +38,7 @@ func (h Header) Keys() []string {
 type Message struct {
 	// Subject of the event's type; see Subject.
 	Subject string
-	// ID by which the broker drops a repetition within ten minutes.
+	// ID by which the broker drops a repetition within a minute.
 	ID string
 	// Header as sent, without what is the broker's (Nats-…).
 	Header Header

@@ -2,6 +2,7 @@ package eventbus
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,7 +34,7 @@ func (b *Bus) Subscribe(ctx context.Context, s Subscription) {
 		api, cancel := context.WithTimeout(ctx, apiTimeout)
 		defer cancel()
 		c, err := b.js.CreateOrUpdateConsumer(api, StreamName(s.Producer), jetstream.ConsumerConfig{
-			Durable:           s.Durable,
+			Durable:           strings.ReplaceAll(s.Durable, ".", "_"), // a dot would be part of a subject
 			DeliverPolicy:     jetstream.DeliverNewPolicy,
 			AckPolicy:         jetstream.AckAllPolicy,
 			AckWait:           30 * time.Second,

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func runActive(
 			failures++
 			log.LogAttrs(ctx, slog.LevelWarn, "event work starts over",
 				slog.String("lock", name), slog.Int("failures", failures), slog.Any("error", err))
-			pause(ctx, min(100*time.Millisecond<<min(failures-1, 6), longestRetry))
+			pause(ctx, backoff(failures))
 			continue
 		case !held:
 			if standBy != nil {
@@ -102,6 +103,19 @@ func start(ctx context.Context, f func(context.Context) error) (context.CancelFu
 		done <- f(ctx)
 	}()
 	return cancel, done
+}
+
+// longestRetry is the longest pause after failures.
+const longestRetry = 5 * time.Second
+
+// backoff is the pause after so many failures in a row.
+func backoff(failures int) time.Duration {
+	return jitter(min(50*time.Millisecond<<min(failures, 10), longestRetry))
+}
+
+// jitter makes a pause up to a quarter longer, so that processes do not march in step.
+func jitter(d time.Duration) time.Duration {
+	return d + rand.N(d/4+1) //nolint:gosec // jitter, not a secret
 }
 
 // pause waits and reports true, or false as soon as ctx ends.

@@ -25,19 +25,24 @@ type Event struct {
 	Message proto.Message
 }
 
+// maxPayload keeps an event far below what brokers and gRPC take (256 KiB, 4 MiB a page).
+const maxPayload = 64 << 10
+
 // Append writes the event in the transaction of its change, so that neither is without
 // the other, and wakes the relay when that commits. The trace of ctx goes along.
 //
 // It fails with ABORTED/VERSION_MISMATCH when the aggregate has an event of that version
-// already: somebody changed it at the same time. The transaction is then of no use.
+// already: somebody changed it at the same time. The transaction is then of no use. It
+// fails with INTERNAL/UNFIT_EVENT when the program has made an event without an aggregate
+// or larger than 64 KiB, which no broker would take.
 func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
 	if e.AggregateType == "" || e.AggregateID == "" || e.AggregateVersion < 1 {
-		return fault.New(fault.Internal, "INCOMPLETE_EVENT", "An event lacks its aggregate.").
+		return fault.New(fault.Internal, "UNFIT_EVENT", "An event lacks its aggregate.").
 			With("type", string(proto.MessageName(e.Message)))
 	}
 	payload, err := proto.Marshal(e.Message)
-	if err != nil {
-		return fault.New(fault.Internal, "INCOMPLETE_EVENT", "An event cannot be encoded.").Because(err)
+	if err != nil || len(payload) > maxPayload {
+		return fault.New(fault.Internal, "UNFIT_EVENT", "An event cannot be encoded, or is too large.").Because(err)
 	}
 	var trace traceparent
 	propagation.TraceContext{}.Inject(ctx, &trace)

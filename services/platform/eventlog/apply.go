@@ -214,8 +214,7 @@ func protect(f func() error) (err error) {
 
 // detail is what an operator needs to see, without values of other people's errors.
 func detail(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) && f.Unwrap() != nil {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Unwrap() != nil {
 		err = fmt.Errorf("%s: %w", f.Message, f.Unwrap())
 	}
 	text := []rune(telemetry.Scrub(err.Error()))

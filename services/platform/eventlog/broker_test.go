@@ -48,6 +48,8 @@ func TestABrokerWithoutItsStoreLosesNothing(t *testing.T) {
 			srv.DeleteStore()
 			happen(t, from, n+5, n+9, modulo(3))
 			srv.Restart()
+			eventually(t, "provisioned again", func() bool { return srv.HasStream(producerName) })
+			srv.DeleteStream(producerName)
 		}
 		awaitPosition(t, c, 80)
 		checkEffects(t, to, 80, modulo(3))

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,19 +12,11 @@ import (
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/eventbus"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
 const (
-	// inboxSize is how many messages wait while a batch is applied.
-	inboxSize = 1024
-	// pullPage is how many events one pull asks for.
-	pullPage = 200
-	// askTimeout bounds one question to the producer.
-	askTimeout = 10 * time.Second
-	// longestRetry is the longest pause after failures.
-	longestRetry = 5 * time.Second
-
 	defaultCompare = 30 * time.Second
 	defaultPoll    = time.Second
 	defaultRetry   = 50 * time.Millisecond
@@ -69,10 +59,9 @@ type Consumer struct {
 	cur      cursor // of the active consumer's goroutine alone
 	tries    int    // of the event behind the cursor that failed
 	waits    int    // and pauses made for it, outages included
-	inbox    chan eventbus.Message
 	caughtUp chan struct{}
 	once     sync.Once
-	halted   atomic.Pointer[haltError]
+	halted   atomic.Pointer[fault.Error]
 	meters   meters
 }
 
@@ -123,8 +112,8 @@ func (c *Consumer) WaitCaughtUp(ctx context.Context) error {
 // Ready returns nil, or why the consumer has stopped and waits for [Reconcile]:
 // FAILED_PRECONDITION with EPOCH_CHANGED, HEAD_BEHIND_CURSOR or PREDECESSOR_MISMATCH.
 func (c *Consumer) Ready() error {
-	if h := c.halted.Load(); h != nil {
-		return h.fault
+	if f := c.halted.Load(); f != nil {
+		return f
 	}
 	return nil
 }
@@ -160,205 +149,13 @@ func (c *Consumer) work(ctx context.Context) error {
 		return err
 	}
 	err = c.consume(ctx)
-	var halt *haltError
-	if !errors.As(err, &halt) {
+	halt, ok := errors.AsType[*haltError](err)
+	if !ok {
 		return err
 	}
-	c.halted.Store(halt)
+	c.halted.Store(halt.fault)
 	defer c.halted.Store(nil)
 	c.cfg.Log.LogAttrs(ctx, slog.LevelError, "events stop until an operator reconciles",
-		slog.String("reason", halt.fault.Reason), slog.Int64("pos", c.cur.pos), slog.Int64("head", halt.head))
+		slog.String("reason", halt.fault.Reason), slog.Int64("pos", c.cur.pos), slog.Int64("head", c.meters.head.Load()))
 	return c.awaitReconcile(ctx)
-}
-
-// consume is the loop of the active consumer. It ends with an error: the database's, or
-// a haltError.
-func (c *Consumer) consume(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	subscribed, stopBus := c.subscribe(ctx)
-	defer stopBus()
-	news, stopNews := available.listen(c.cfg.Producer)
-	defer stopNews()
-	if c.cfg.Bus != nil {
-		news = nil // the bus brings the event itself
-	}
-	operator := time.NewTicker(c.cfg.Poll)
-	defer operator.Stop()
-	compare := time.NewTimer(0)
-	defer compare.Stop()
-	for failures := 0; ; {
-		var err error
-		select {
-		case <-ctx.Done():
-			return nil
-		case m := <-c.inbox:
-			err = c.take(ctx, m)
-		case <-operator.C:
-			err = c.replay(ctx)
-		case <-subscribed:
-			err = c.compare(ctx)
-		case <-news:
-			err = c.compare(ctx)
-		case <-compare.C:
-			err = c.compare(ctx)
-			compare.Reset(c.interval())
-		}
-		var halt *haltError
-		switch {
-		case err == nil:
-			failures = 0
-		case errors.As(err, &halt), errors.Is(err, errCursorMoved):
-			return err
-		case ctx.Err() == nil:
-			failures++
-			c.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "events wait to be consumed", slog.Int("failures", failures), slog.Any("error", err))
-			compare.Reset(min(100*time.Millisecond<<min(failures, 6), longestRetry))
-		}
-	}
-}
-
-// interval is the time to the next look at the producer's log.
-func (c *Consumer) interval() time.Duration {
-	d := c.cfg.Compare
-	if c.cfg.Bus == nil || !c.cfg.Bus.Connected() {
-		d = min(c.cfg.Poll, d)
-	}
-	return d + rand.N(d/8+1)
-}
-
-// subscribe lets the bus fill the inbox. The channel receives each time a subscription
-// starts: what was published before may have been missed.
-func (c *Consumer) subscribe(ctx context.Context) (<-chan struct{}, func()) {
-	c.inbox = make(chan eventbus.Message, inboxSize)
-	if c.cfg.Bus == nil {
-		return nil, func() {}
-	}
-	started, done := make(chan struct{}, 1), make(chan struct{})
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		defer close(done)
-		c.cfg.Bus.Subscribe(ctx, eventbus.Subscription{
-			Producer: c.cfg.Producer, Durable: c.cfg.Name,
-			Started: func() {
-				select {
-				case started <- struct{}{}:
-				default:
-				}
-			},
-			Deliver: func(m eventbus.Message) {
-				select {
-				case c.inbox <- m:
-				case <-ctx.Done():
-				}
-			},
-		})
-	}()
-	return started, func() { cancel(); <-done }
-}
-
-// take applies a message and what has arrived behind it, then acknowledges. A message is
-// used only when it fits the cursor exactly. Whatever else it says, a gap or an epoch
-// that we do not know, is settled by the producer's log, not by a message that may be old.
-func (c *Consumer) take(ctx context.Context, last eventbus.Message) error {
-	fits := func(m eventbus.Message, events []Envelope) ([]Envelope, bool) {
-		e, err := receive(c.cfg.Producer, m)
-		if err != nil || e.Epoch != c.cur.epoch {
-			return events, false
-		}
-		return append(events, e), true
-	}
-	events, clear := fits(last, nil)
-	for range min(len(c.inbox), inboxSize-1) {
-		last = <-c.inbox
-		var ok bool
-		events, ok = fits(last, events)
-		clear = clear && ok
-	}
-	slices.SortFunc(events, func(a, b Envelope) int { return cmp.Compare(a.PubSeq, b.PubSeq) })
-	next := c.cur
-	run := events[:0]
-	for _, e := range events {
-		switch {
-		case e.PubSeq <= next.pos: // seen before, or twice in here
-		case next.precedes(e):
-			next = next.after(e)
-			run = append(run, e)
-		default:
-			clear = false
-		}
-	}
-	if err := c.advance(ctx, run); err != nil {
-		return err
-	}
-	if !clear {
-		if err := c.compare(ctx); err != nil {
-			return err
-		}
-	}
-	if err := last.Ack(); err != nil {
-		c.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a message will come again", slog.Any("error", err))
-	}
-	return nil
-}
-
-// compare reads the producer's log from the cursor to its head.
-func (c *Consumer) compare(ctx context.Context) error {
-	head, err := c.askHead(ctx)
-	if err != nil {
-		return err
-	}
-	if c.cur.epoch == "" {
-		if err := c.adopt(ctx, head.GetEpoch()); err != nil {
-			return err
-		}
-	}
-	c.meters.head.Store(head.GetPubSeq())
-	switch {
-	case head.GetEpoch() != c.cur.epoch:
-		return c.halt(reasonEpoch, head.GetPubSeq())
-	case head.GetPubSeq() < c.cur.pos:
-		return c.halt(reasonBehind, head.GetPubSeq())
-	case head.GetPubSeq() == c.cur.pos && head.GetEventId() != c.cur.last:
-		return c.halt(reasonMismatch, head.GetPubSeq())
-	}
-	for c.cur.pos < head.GetPubSeq() {
-		if err := c.pull(ctx); err != nil {
-			return err
-		}
-	}
-	c.once.Do(func() { close(c.caughtUp) })
-	return nil
-}
-
-// pull applies the next page of the producer's log.
-func (c *Consumer) pull(ctx context.Context) error {
-	ask, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	page, err := c.cfg.Source.ListEvents(ask, &eventsv1.ListEventsRequest{After: c.cur.pos, PageSize: pullPage})
-	if err != nil {
-		return err
-	}
-	if page.GetEpoch() != c.cur.epoch {
-		return c.halt(reasonEpoch, 0)
-	}
-	if len(page.GetEvents()) == 0 {
-		return c.halt(reasonBehind, 0) // its head was ahead of us a moment ago
-	}
-	events, next := make([]Envelope, 0, len(page.GetEvents())), c.cur
-	for _, m := range page.GetEvents() {
-		e := envelope(c.cfg.Producer, page.GetEpoch(), m)
-		if !next.precedes(e) {
-			return c.halt(reasonMismatch, e.PubSeq)
-		}
-		next = next.after(e)
-		events = append(events, e)
-	}
-	return c.advance(ctx, events)
-}
-
-func (c *Consumer) askHead(ctx context.Context) (*eventsv1.GetHeadResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return c.cfg.Source.GetHead(ctx, &eventsv1.GetHeadRequest{})
 }

@@ -85,15 +85,12 @@ func (c *Consumer) adopt(ctx context.Context, epoch string) error {
 }
 
 // haltError stops a consumer until an operator has decided.
-type haltError struct {
-	fault *fault.Error
-	head  int64
-}
+type haltError struct{ fault *fault.Error }
 
 func (e *haltError) Error() string { return e.fault.Error() }
 
-func (c *Consumer) halt(reason string, head int64) error {
-	return &haltError{head: head, fault: fault.New(fault.FailedPrecondition, reason,
+func (c *Consumer) halt(reason string) error {
+	return &haltError{fault.New(fault.FailedPrecondition, reason,
 		"A producer's event log is not the one that was read before. Run: upright events reconcile.").
 		With("consumer", c.cfg.Name).With("producer", c.cfg.Producer)}
 }

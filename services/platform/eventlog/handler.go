@@ -84,6 +84,6 @@ func (e *parkError) Error() string { return e.cause.Error() }
 func (e *parkError) Unwrap() error { return e.cause }
 
 func forGood(err error) bool {
-	var p *parkError
-	return errors.As(err, &p)
+	_, ok := errors.AsType[*parkError](err)
+	return ok
 }

@@ -2,8 +2,8 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +29,6 @@ const (
 	// commits 33 times a second however many bookings there are. Doubling the batch halves
 	// what an event costs (measured at 900 events/s).
 	relayPace = 30 * time.Millisecond
-	// relayPatience is the longest pause after failures.
-	relayPatience = 10 * time.Second
 	// relayTimeout bounds the database work of one round.
 	relayTimeout = 30 * time.Second
 )
@@ -39,8 +37,9 @@ const (
 type relay struct {
 	*Log
 	head      Head
-	confirmed int64 // the broker has confirmed everything up to here
-	recorded  int64 // and the database knows of it up to here
+	confirmed int64            // the broker has confirmed everything up to here
+	recorded  int64            // and the database knows of it up to here
+	rest      <-chan time.Time // when to bother the broker again; nil: now
 
 	published metric.Int64Counter
 	self      metric.MeasurementOption
@@ -75,21 +74,15 @@ func (r *relay) start(ctx context.Context) error {
 		if r.head, err = readHead(tx, ""); err != nil {
 			return err
 		}
-		r.confirmed = r.head.PubSeq
-		rows, err := tx.Query(`select pub_seq from event_log
-			where acked_at is null and pub_seq is not null order by pub_seq limit 1`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := rows.Scan(&r.confirmed); err != nil {
-				return err
-			}
-			r.confirmed--
+		var first int64
+		err = tx.QueryRow(`select pub_seq from event_log
+			where acked_at is null and pub_seq is not null order by pub_seq limit 1`).Scan(&first)
+		r.confirmed = first - 1
+		if errors.Is(err, sqldb.ErrNoRows) {
+			r.confirmed, err = r.head.PubSeq, nil
 		}
 		r.recorded = r.confirmed
-		return rows.Err()
+		return err
 	})
 }
 
@@ -100,16 +93,17 @@ func (r *relay) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		pace := time.NewTimer(relayPace)
 		more, err := r.round(ctx)
-		wait := relayPoll + rand.N(relayPoll/4)
+		wait := jitter(relayPoll)
 		switch {
 		case err != nil:
 			failures++
-			wait = min(relayPoll<<min(failures, 6), relayPatience)
+			wait = backoff(failures)
+			r.rest = time.After(wait)
 			r.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "events wait to be published",
 				slog.String("producer", r.cfg.Service), slog.Int("failures", failures), slog.Any("error", err))
 		case more:
 			wait = 0
-		default:
+		case r.rest == nil:
 			failures = 0
 		}
 		select {
@@ -126,7 +120,11 @@ func (r *relay) round(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()
 	before := r.head.PubSeq
-	if r.recorded < r.confirmed || r.unnumbered(ctx) {
+	fresh, err := r.look(ctx)
+	if err != nil {
+		return false, err
+	}
+	if fresh || r.recorded < r.confirmed {
 		if err := r.number(ctx); err != nil {
 			return false, err
 		}
@@ -136,20 +134,34 @@ func (r *relay) round(ctx context.Context) (more bool, err error) {
 		available.ring(r.cfg.Service)
 		failpoint.Hit("eventlog.numbered")
 	}
-	if r.cfg.Bus != nil && r.confirmed < r.head.PubSeq {
-		err = r.publish(ctx)
+	more = r.head.PubSeq-before >= relayBatch
+	if r.cfg.Bus == nil || r.confirmed == r.head.PubSeq || !r.rested() {
+		return more, nil
 	}
-	behind := r.cfg.Bus != nil && r.confirmed < r.head.PubSeq
-	return behind || r.head.PubSeq-before == relayBatch, err
+	err = r.publish(ctx)
+	return more || r.confirmed < r.head.PubSeq, err
 }
 
-// unnumbered looks without a lock. On an error it says yes, and number meets it again.
-func (r *relay) unnumbered(ctx context.Context) bool {
-	var found bool
-	err := r.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow(`select exists (select 1 from event_log where pub_seq is null)`).Scan(&found)
+// rested says whether enough time has passed since the broker last failed. Numbering
+// goes on meanwhile: consumers pull.
+func (r *relay) rested() bool {
+	select {
+	case <-r.rest:
+		r.rest = nil
+	default:
+	}
+	return r.rest == nil
+}
+
+// look reads the head and whether there are events without a number, without a lock.
+func (r *relay) look(ctx context.Context) (fresh bool, err error) {
+	err = r.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		if r.head, err = readHead(tx, ""); err != nil {
+			return err
+		}
+		return tx.QueryRow(`select exists (select 1 from event_log where pub_seq is null)`).Scan(&fresh)
 	})
-	return found || err != nil
+	return fresh, err
 }
 
 // number gives the next dense numbers to committed events, in id order, and records what

@@ -14,6 +14,8 @@ import (
 const (
 	defaultPage = 500
 	maxPage     = 1000
+	// maxPageBytes ends a page early, far below gRPC's limit of 4 MiB for a message.
+	maxPageBytes = 1 << 20
 )
 
 // server answers consumers that pull.
@@ -29,7 +31,8 @@ func (l *Log) Register(r grpc.ServiceRegistrar) {
 	eventsv1.RegisterEventLogServiceServer(r, server{log: l})
 }
 
-// ListEvents returns events in pub_seq order; fewer than page_size means the end of the log.
+// ListEvents returns events in pub_seq order. A page may end before page_size; none is the
+// end of the log.
 func (s server) ListEvents(ctx context.Context, req *eventsv1.ListEventsRequest) (*eventsv1.ListEventsResponse, error) {
 	if req.GetAfter() < 0 {
 		return nil, fault.Invalid("after", "must not be negative")
@@ -46,8 +49,9 @@ func (s server) ListEvents(ctx context.Context, req *eventsv1.ListEventsRequest)
 		}
 		resp.Epoch = h.Epoch
 		page, err := s.log.page(tx, req.GetAfter(), min(limit, maxPage))
-		for _, e := range page {
-			resp.Events = append(resp.Events, e.message())
+		for size, i := 0, 0; i < len(page) && size < maxPageBytes; i++ {
+			resp.Events = append(resp.Events, page[i].message())
+			size += len(page[i].Payload)
 		}
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -215,14 +216,15 @@ func (s *Server) authenticate(ctx context.Context, m *method) (authn.Principal, 
 	if m.rule.public {
 		return authn.Principal{}, false, nil
 	}
-	f := asFault(err)
-	if f.Kind == fault.Unavailable || f.Kind == fault.DeadlineExceeded || f.Kind == fault.Canceled {
-		return authn.Principal{}, false, err // the exchange cannot be asked: that says nothing about the token
+	var outage *fault.Error
+	if errors.As(err, &outage) {
+		return authn.Principal{}, false, outage // it says nothing about the token
 	}
 	return authn.Principal{}, false, foreign[codes.Unauthenticated].With("method", m.span).Because(err)
 }
 
-// caller reads the credentials of a call.
+// caller reads the credentials of a call. An error that is a fault means that they could
+// not be judged; any other that they are no good.
 func (s *Server) caller(ctx context.Context) (authn.Principal, bool, error) {
 	if token := first(ctx, authn.MetadataPrincipal); token != "" {
 		p, err := s.cfg.Verifier.Verify(token)
@@ -237,7 +239,21 @@ func (s *Server) caller(ctx context.Context) (authn.Principal, bool, error) {
 		return authn.Principal{}, false, errors.New("rpc: no bearer token, or none is accepted here")
 	}
 	p, err := s.cfg.Exchange(ctx, token)
-	return p, err == nil, err
+	if err == nil {
+		return p, true, nil
+	}
+	f := asFault(err)
+	if slices.Contains(refusals, f.Kind) {
+		err = fmt.Errorf("rpc: the exchange refuses the token: %s", f.Reason)
+		return authn.Principal{}, false, err
+	}
+	return authn.Principal{}, false, f
+}
+
+// refusals are the kinds of fault by which an exchange says that a token is no good. Any
+// other means that it could not find out, which must not sign anybody out.
+var refusals = []fault.Kind{
+	fault.Unauthenticated, fault.PermissionDenied, fault.NotFound, fault.InvalidArgument, fault.FailedPrecondition,
 }
 
 // first returns the value of a metadata key. A key that was sent twice counts as not sent:

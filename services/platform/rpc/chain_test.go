@@ -270,6 +270,8 @@ func TestBearerTokensAreExchanged(t *testing.T) {
 				return rpctest.Person("cln_7", receptionist), nil
 			case "down":
 				return authn.Principal{}, fault.New(fault.Unavailable, "UNAVAILABLE", "Down.")
+			case "broken":
+				return authn.Principal{}, errors.New("disk full")
 			default:
 				return authn.Principal{}, fault.New(fault.Unauthenticated, "SESSION_ENDED", "Over.")
 			}
@@ -288,6 +290,8 @@ func TestBearerTokensAreExchanged(t *testing.T) {
 		{"Basic good", "Staff", "", fault.Unauthenticated},
 		{"good", "Staff", "", fault.Unauthenticated},
 		{"Bearer down", "Staff", "", fault.Unavailable},
+		{"Bearer broken", "Staff", "", fault.Internal},
+		{"Bearer broken", "Public", "", 0},
 	}
 	for transport, conn := range h.Transports() {
 		for _, test := range tests {

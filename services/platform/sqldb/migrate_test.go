@@ -21,22 +21,40 @@ func set(name string, files map[string]string) sqldb.Set {
 	return sqldb.Set{Name: name, FS: m}
 }
 
+// Several programs that start together on one database take turns, and a second time there
+// is nothing to do.
 func TestMigrateTwiceAndAtOnce(t *testing.T) {
 	t.Parallel()
 	sqldbtest.EachURL(t, func(t *testing.T, url, schema string) {
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				db := sqldbtest.OpenURL(t, sqldb.Config{URL: url, Schema: schema})
-				for range 2 {
-					if err := sqldb.Migrate(t.Context(), db, things); err != nil {
-						t.Error(err)
-					}
-				}
-			})
+		dbs := make([]*sqldb.DB, 8)
+		for i := range dbs {
+			dbs[i] = sqldbtest.OpenURL(t, sqldb.Config{URL: url, Schema: schema})
 		}
-		wg.Wait()
+		files := map[string]string{"00001_m.sql": `CREATE TABLE more (id text PRIMARY KEY);`}
+		atOnce(t, dbs, things, set("more", files))
+		files["00002_m.sql"] = `CREATE TABLE even_more (id text PRIMARY KEY);`
+		files["00003_m.sql"] = `CREATE INDEX even_more_id ON even_more (id);`
+		atOnce(t, dbs, things, set("more", files))
 	})
+}
+
+// atOnce migrates through all handles at the same time, and then once more.
+func atOnce(t *testing.T, dbs []*sqldb.DB, sets ...sqldb.Set) {
+	t.Helper()
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, db := range dbs {
+		wg.Go(func() {
+			<-start
+			for range 2 {
+				if err := sqldb.Migrate(t.Context(), db, sets...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
 }
 
 // A migration that fails leaves nothing behind, not of itself, not of those before it, not

@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -210,6 +211,25 @@ func TestTextOrderAndCase(t *testing.T) {
 		})
 		if want := []string{"A", "B", "Z", "_", "a", "b", "é"}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("order %q, want %q (%v)", got, want, err)
+		}
+	})
+}
+
+// What is easily forgotten to be different: LIKE tells case apart, booleans scan, NULL is
+// no value, integer division cuts off, and || joins text.
+func TestExpressionsMeanTheSame(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		var like, isNull bool
+		var seven int
+		var text string
+		var none sql.NullString
+		err := db.Read(t.Context(), func(tx *sqldb.Tx) error {
+			return tx.QueryRow(`SELECT 'Anna' LIKE 'a%', cast(NULL as text) IS NULL, cast($1 as bigint) / 2, cast($2 as text) || 'b', cast(NULL as text)`,
+				int64(15), "a").Scan(&like, &isNull, &seven, &text, &none)
+		})
+		if err != nil || like || !isNull || seven != 7 || text != "ab" || none.Valid {
+			t.Errorf("LIKE %v, IS NULL %v, 15/2 = %d, %q, %v (%v)", like, isNull, seven, text, none, err)
 		}
 	})
 }

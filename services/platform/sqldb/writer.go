@@ -299,14 +299,8 @@ func (w *writer) committed() {
 	}
 	w.clearGroup()
 	w.conn.trim()
-	ckpt := w.db.lite.ckpt
-	if !ckpt.help.CompareAndSwap(true, false) {
-		ckpt.committed()
-		return
-	}
-	if _, err := checkpoint(w.conn); err != nil {
-		w.db.warn("checkpoint failed", err)
-	}
+	w.db.lite.ckpt.committed()
+	w.db.lite.ckpt.assist(w.conn)
 }
 
 // notCommitted answers a group that is not there: whoever succeeded did not, and whoever was

@@ -15,6 +15,9 @@ const (
 	slotMinutes = 30
 )
 
+// journeys are the first patients: they have stories, and gates, of their own.
+const journeys = 4
+
 // visit is one appointment that the seed will book.
 type visit struct {
 	practitioner int
@@ -41,7 +44,7 @@ func planDiary(s Size, first civil.Date, rng *rand.Rand) (visits []visit) {
 	for d := 1; d <= 7*s.Weeks; d++ {
 		day := first.AddDays(d)
 		rooms := [slotsPerDay]int{}
-		free := rng.Perm(s.Patients)
+		free := rng.Perm(s.Patients - journeys)
 		for p := range s.Practitioners {
 			if !worksOn(p, day.Weekday()) {
 				continue
@@ -61,7 +64,7 @@ func planDiary(s Size, first civil.Date, rng *rand.Rand) (visits []visit) {
 						rooms[slot+i]++
 					}
 				}
-				visits = append(visits, visit{p, free[0], key, day, openHour*60 + slot*slotMinutes})
+				visits = append(visits, visit{p, journeys + free[0], key, day, openHour*60 + slot*slotMinutes})
 				free = free[1:]
 				slot += slots - 1
 				if s.Appointments > 0 && len(visits) == s.Appointments {

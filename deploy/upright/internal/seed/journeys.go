@@ -60,7 +60,7 @@ func (s *Seeder) makeJourneys(ctx context.Context) error {
 			return fmt.Errorf("intake %d: %w", i, err)
 		}
 	}
-	plan, err := s.plan(physioCtx, s.patients[0], "physiotherapy")
+	plan, err := s.plan(physioCtx, s.patients[0], "physiotherapy", "POSTURE")
 	if err != nil {
 		return err
 	}
@@ -99,12 +99,12 @@ func (s *Seeder) intake(ctx context.Context, patient string, changed map[string]
 }
 
 // plan makes and activates a plan from a template.
-func (s *Seeder) plan(ctx context.Context, patient, template string) (*plansv1.Plan, error) {
+func (s *Seeder) plan(ctx context.Context, patient, template, cause string) (*plansv1.Plan, error) {
 	client := plansv1.NewPlanServiceClient(s.Person("plans"))
 	made, err := client.CreatePlan(ctx, &plansv1.CreatePlanRequest{
-		PatientId: patient, TemplateId: template,
+		PatientId: patient, TemplateId: template, CauseCodes: []string{cause},
 		Goals:    []*plansv1.Goal{{Code: "PAIN", Text: "Pain 3 or less at work", Measure: "NPRS", Baseline: 6, Target: 3}},
-		Decision: &plansv1.Decision{OptionsShown: []string{"Home exercises", "Treatment at the clinic"}, DecidedBy: "TOGETHER"},
+		Decision: &plansv1.Decision{OptionsShown: []string{"Home exercises", "Treatment at the clinic"}, Chosen: "Treatment at the clinic", DecidedBy: "TOGETHER", StepUpReason: "Eight weeks of physiotherapy elsewhere helped only in part"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan from %s: %w", template, err)
@@ -157,7 +157,7 @@ func (s *Seeder) injections(ctx context.Context, patient string) error {
 			return fmt.Errorf("record an injection: %w", err)
 		}
 	}
-	plan, err := s.plan(ctx, patient, "facet_joint_injection")
+	plan, err := s.plan(ctx, patient, "facet_joint_injection", "FACET")
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *appointments) CreateAppointment(ctx context.Context, r *bookingv1.Creat
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.CreateAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.CreateAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) ListAppointments(ctx context.Context, r *bookingv1.ListAppointmentsRequest) (*bookingv1.ListAppointmentsResponse, error) {
@@ -53,7 +53,7 @@ func (s *appointments) ListAppointments(ctx context.Context, r *bookingv1.ListAp
 	}
 	out := make([]*bookingv1.Appointment, len(list))
 	for i, apt := range list {
-		out[i] = s.encode(ctx, apt)
+		out[i] = encode(ctx, apt)
 	}
 	return &bookingv1.ListAppointmentsResponse{Appointments: out, NextPageToken: next}, nil
 }
@@ -63,7 +63,7 @@ func (s *appointments) GetAppointment(ctx context.Context, r *bookingv1.GetAppoi
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.GetAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.GetAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) RescheduleAppointment(ctx context.Context, r *bookingv1.RescheduleAppointmentRequest) (*bookingv1.RescheduleAppointmentResponse, error) {
@@ -79,7 +79,7 @@ func (s *appointments) RescheduleAppointment(ctx context.Context, r *bookingv1.R
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.RescheduleAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.RescheduleAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) CancelAppointment(ctx context.Context, r *bookingv1.CancelAppointmentRequest) (*bookingv1.CancelAppointmentResponse, error) {
@@ -89,7 +89,7 @@ func (s *appointments) CancelAppointment(ctx context.Context, r *bookingv1.Cance
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.CancelAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.CancelAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) UndoCancelAppointment(ctx context.Context, r *bookingv1.UndoCancelAppointmentRequest) (*bookingv1.UndoCancelAppointmentResponse, error) {
@@ -99,7 +99,7 @@ func (s *appointments) UndoCancelAppointment(ctx context.Context, r *bookingv1.U
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.UndoCancelAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.UndoCancelAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) CheckInAppointment(ctx context.Context, r *bookingv1.CheckInAppointmentRequest) (*bookingv1.CheckInAppointmentResponse, error) {
@@ -109,7 +109,7 @@ func (s *appointments) CheckInAppointment(ctx context.Context, r *bookingv1.Chec
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.CheckInAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.CheckInAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) StartAppointment(ctx context.Context, r *bookingv1.StartAppointmentRequest) (*bookingv1.StartAppointmentResponse, error) {
@@ -119,7 +119,7 @@ func (s *appointments) StartAppointment(ctx context.Context, r *bookingv1.StartA
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.StartAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.StartAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) CompleteAppointment(ctx context.Context, r *bookingv1.CompleteAppointmentRequest) (*bookingv1.CompleteAppointmentResponse, error) {
@@ -129,7 +129,7 @@ func (s *appointments) CompleteAppointment(ctx context.Context, r *bookingv1.Com
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.CompleteAppointmentResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.CompleteAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) MarkNoShow(ctx context.Context, r *bookingv1.MarkNoShowRequest) (*bookingv1.MarkNoShowResponse, error) {
@@ -139,7 +139,7 @@ func (s *appointments) MarkNoShow(ctx context.Context, r *bookingv1.MarkNoShowRe
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.MarkNoShowResponse{Appointment: s.encode(ctx, apt)}, nil
+	return &bookingv1.MarkNoShowResponse{Appointment: encode(ctx, apt)}, nil
 }
 
 func (s *appointments) ResolveEntitlement(ctx context.Context, r *bookingv1.ResolveEntitlementRequest) (*bookingv1.ResolveEntitlementResponse, error) {
@@ -177,7 +177,7 @@ func outcome(u store.Use) *bookingv1.EntitlementOutcome {
 }
 
 // encode is an appointment as the caller may see it: an override is staff's business.
-func (s *appointments) encode(ctx context.Context, a *store.Appointment) *bookingv1.Appointment {
+func encode(ctx context.Context, a *store.Appointment) *bookingv1.Appointment {
 	m := &bookingv1.Appointment{
 		AppointmentId: a.ID, AppointmentTypeId: a.TypeID, PatientId: a.PatientID, PractitionerId: a.PractitionerID,
 		LocationId: a.LocationID, RoomId: a.RoomID, EquipmentIds: a.EquipmentIDs,
@@ -185,7 +185,7 @@ func (s *appointments) encode(ctx context.Context, a *store.Appointment) *bookin
 		LocalDate: a.LocalDate.String(), LocalStart: app.LocalStart(a), TimeZone: a.TimeZone,
 		Mode: string(a.Mode), State: string(a.State), Discipline: string(a.Discipline), PlanId: a.PlanID, CourseId: a.CourseID,
 		Flags: a.Flags, NeedsReview: a.NeedsReview, NextEligibleDate: a.NextEligible.String(),
-		CancelReasonCode: a.CancelReason, LateCancel: a.LateCancel, MeetingUri: s.app.MeetingURI(a),
+		CancelReasonCode: a.CancelReason, LateCancel: a.LateCancel, MeetingUri: a.MeetingURI,
 		CheckInTime: stamp(a.CheckedInAt), Etag: app.Etag(a.Version),
 	}
 	if a.State == store.Cancelled {

@@ -38,11 +38,21 @@ type App struct {
 	Log        *slog.Logger
 	Catalogues *calendar.Catalogues
 	Busy       *calendar.Busy
+	Sheets     *calendar.Sheets // nil where other processes write too
+
+	started time.Time
 }
 
 // New returns the use cases over a migrated database.
 func New(db *sqldb.DB, peers *peer.Peers, clk clock.Clock, log *slog.Logger) *App {
-	return &App{DB: db, Peers: peers, Clock: clk, Log: log, Catalogues: calendar.NewCatalogues(db), Busy: calendar.NewBusy(db)}
+	a := &App{
+		DB: db, Peers: peers, Clock: clk, Log: log, Catalogues: calendar.NewCatalogues(db), Busy: calendar.NewBusy(db),
+		started: clk.Now(),
+	}
+	if db.Dialect() == sqldb.SQLite {
+		a.Sheets = calendar.NewSheets()
+	}
+	return a
 }
 
 // caller is who asks, as booking's rules see them.

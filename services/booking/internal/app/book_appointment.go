@@ -176,7 +176,7 @@ func (a *App) newAppointment(tx *sqldb.Tx, w *wish, p *placement) *store.Appoint
 		PlanID: w.planID, CreatedAt: tx.Now(),
 	}
 	if w.mode == schedule.Online {
-		apt.MeetingToken = rand.Text()
+		apt.MeetingURI = w.typ.MeetingURIPrefix + rand.Text() // the last part is secret: who has it may join
 	}
 	w.occupy(apt, p)
 	return apt

@@ -35,6 +35,9 @@ func (a *App) tell(ctx context.Context, tx *sqldb.Tx, apt *store.Appointment, ac
 	if err != nil {
 		return err
 	}
+	if a.Sheets != nil {
+		tx.OnCommit(func() { a.Sheets.Drop(apt.ClinicID, apt.LocalDate) })
+	}
 	return eventlog.Append(ctx, tx, eventlog.Event{
 		AggregateType: "appointment", AggregateID: apt.ID, AggregateVersion: apt.Version, Message: event,
 	})

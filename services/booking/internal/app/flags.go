@@ -78,7 +78,7 @@ func partyOf(ctx context.Context) schedule.Party {
 // zoneOf is the zone that an appointment was booked in. It was opened then, from the same
 // tz database; should it be gone, dates are taken in UTC.
 func zoneOf(apt *store.Appointment) *time.Location {
-	zone, err := time.LoadLocation(apt.TimeZone)
+	zone, err := store.Zone(apt.TimeZone)
 	if err != nil {
 		return time.UTC
 	}

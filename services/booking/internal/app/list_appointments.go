@@ -58,11 +58,8 @@ func (a *App) ListAppointments(ctx context.Context, q AppointmentQuery) (list []
 		return nil, "", err
 	}
 	size := cmp.Or(min(q.PageSize, 1000), 500)
-	err = a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		list, err = store.ListDays(tx, store.DayQuery{
-			ClinicID: who.ClinicID, From: q.From, To: q.To, PractitionerID: q.PractitionerID, LocationID: q.LocationID, After: after, Limit: size + 1,
-		})
-		return err
+	list, err = a.listDays(ctx, store.DayQuery{
+		ClinicID: who.ClinicID, From: q.From, To: q.To, PractitionerID: q.PractitionerID, LocationID: q.LocationID, After: after, Limit: size + 1,
 	})
 	if len(list) > size {
 		list = list[:size]
@@ -71,6 +68,32 @@ func (a *App) ListAppointments(ctx context.Context, q AppointmentQuery) (list []
 	}
 	return list, next, err
 }
+
+// listDays reads one page of days; the sheet of a single day from memory where that may be
+// kept.
+func (a *App) listDays(ctx context.Context, q store.DayQuery) (list []*store.Appointment, err error) {
+	read := func() ([]*store.Appointment, error) {
+		err := a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
+			list, err = store.ListDays(tx, q)
+			return err
+		})
+		return list, err
+	}
+	whole := q.From == q.To && q.PractitionerID == "" && q.LocationID == "" && q.After == (store.Cursor{})
+	if a.Sheets == nil || !whole {
+		return read()
+	}
+	limit := q.Limit
+	q.Limit = maxSheet
+	if list, err = a.Sheets.Day(q.ClinicID, q.From, read); err == nil && len(list) == maxSheet {
+		q.Limit = limit
+		return read()
+	}
+	return list[:min(limit, len(list))], err
+}
+
+// maxSheet is how long a day is kept whole; a longer one is read page by page.
+const maxSheet = 2000
 
 // listPatient returns a person's appointments under all records that were merged.
 func (a *App) listPatient(ctx context.Context, who caller, q AppointmentQuery) (list []*store.Appointment, err error) {

@@ -346,7 +346,7 @@ func (f *finder) groups(free []schedule.Bits) []OpeningGroup {
 		zone := f.s.clinic.ZoneOf(lane.LocationID)
 		days := f.days[lane.LocationID]
 		var base schedule.Slot
-		first := 0
+		first := len(offsets)
 		end := func() {
 			if len(offsets) > first {
 				groups[len(groups)-1].OffsetMinutes = offsets[first:len(offsets):len(offsets)]

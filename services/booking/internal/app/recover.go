@@ -22,11 +22,11 @@ const recoverBatch = 200
 // RecoverAttempts ends open attempts VOID whose process has gone, and returns how many. A
 // client that asks again with the same request id gets the next attempt; nobody is given an
 // appointment that they were told had failed. At a start with a database of its own (SQLite)
-// every open attempt is such a one.
+// every attempt from before it is such a one.
 func (a *App) RecoverAttempts(ctx context.Context, start bool) (int, error) {
 	before := a.Clock.Now().Add(-orphanAge)
 	if start && a.DB.Dialect() == sqldb.SQLite {
-		before = a.Clock.Now().Add(time.Second)
+		before = a.started
 	}
 	var open []store.AttemptKey
 	err := a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {

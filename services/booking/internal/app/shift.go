@@ -111,7 +111,7 @@ func (a *App) checkShift(ctx context.Context, clinicID string, s store.Shift) (s
 // checkZone refuses what is no zone of the tz database, and names that mean another zone on
 // another machine.
 func checkZone(field, name string) error {
-	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" || strings.HasPrefix(name, "posix/") {
+	if _, err := store.Zone(name); err != nil || name == "" || name == "Local" || strings.HasPrefix(name, "posix/") {
 		return fault.Invalid(field, "is not an IANA time zone")
 	}
 	return nil
@@ -230,7 +230,7 @@ func (a *App) CreateShiftException(ctx context.Context, fingerprint []byte, e st
 	if err := checkZone("shift_exception.time_zone", e.TimeZone); err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(e.TimeZone)
+	zone, err := store.Zone(e.TimeZone)
 	if err != nil {
 		return nil, err
 	}

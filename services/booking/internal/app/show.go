@@ -17,16 +17,3 @@ func IsStaff(ctx context.Context) bool {
 func LocalStart(apt *store.Appointment) string {
 	return apt.Visit.Start().In(zoneOf(apt)).Format("2006-01-02T15:04")
 }
-
-// MeetingURI is where to meet online; empty for an appointment that is not online or not to
-// come. The last part is secret, so whoever has the address may join.
-func (a *App) MeetingURI(apt *store.Appointment) string {
-	if apt.MeetingToken == "" || !apt.State.Live() {
-		return ""
-	}
-	clinic := a.Catalogues.Cached(apt.ClinicID)
-	if clinic == nil || clinic.Types[apt.TypeID] == nil {
-		return ""
-	}
-	return clinic.Types[apt.TypeID].MeetingURIPrefix + apt.MeetingToken
-}

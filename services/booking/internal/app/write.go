@@ -84,6 +84,11 @@ func resourceIDs(a *store.Appointment) []string {
 // giveBack deletes an appointment's claims.
 func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment) error {
 	ids, span := resourceIDs(apt), apt.Claims
-	tx.OnCommit(func() { a.Busy.Forget(apt.ClinicID, ids, span) })
+	tx.OnCommit(func() {
+		a.Busy.Forget(apt.ClinicID, ids, span)
+		if a.Sheets != nil { // a move leaves this day
+			a.Sheets.Drop(apt.ClinicID, apt.LocalDate)
+		}
+	})
 	return store.DeleteClaims(tx, apt.ClinicID, apt.ID, ids, span)
 }

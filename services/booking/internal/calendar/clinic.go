@@ -52,7 +52,7 @@ type openKey struct {
 
 // NewClinic indexes a catalogue. It fails when a zone is not in the program's tz database.
 func NewClinic(cat *store.Catalogue) (*Clinic, error) {
-	zone, err := time.LoadLocation(cat.TimeZone)
+	zone, err := store.Zone(cat.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("calendar: zone of clinic %s: %w", cat.ClinicID, err)
 	}
@@ -64,7 +64,7 @@ func NewClinic(cat *store.Catalogue) (*Clinic, error) {
 		open: map[openKey]*[chunkWords]uint64{},
 	}
 	for _, l := range cat.Locations {
-		zone, err := time.LoadLocation(l.TimeZone)
+		zone, err := store.Zone(l.TimeZone)
 		if err != nil {
 			return nil, fmt.Errorf("calendar: zone of location %s: %w", l.ID, err)
 		}

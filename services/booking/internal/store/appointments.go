@@ -59,7 +59,7 @@ type Appointment struct {
 	LateCancel       bool
 	CancelledAt      time.Time
 	CheckedInAt      time.Time
-	MeetingToken     string
+	MeetingURI       string
 	CreatedAt        time.Time
 	ClaimedPatientID string // the surviving record, whose time is claimed
 }
@@ -67,7 +67,7 @@ type Appointment struct {
 const appointmentColumns = `clinic_id, appointment_id, version, state, appointment_type_id, kind, discipline, mode, patient_id,
 	practitioner_id, location_id, room_id, equipment_ids, starts_at, ends_at, claims_start_at, claims_end_at, local_date, time_zone,
 	plan_id, course_id, entitlement_id, attempt, gate_version, flags, needs_review, next_eligible_date, override_reason, override_by,
-	cancel_reason_code, late_cancel, cancelled_at, checked_in_at, meeting_token, created_at, claimed_patient_id`
+	cancel_reason_code, late_cancel, cancelled_at, checked_in_at, meeting_uri, created_at, claimed_patient_id`
 
 // optional stores an absent instant as 0, which no appointment has.
 func optional(t time.Time) int64 {
@@ -93,7 +93,7 @@ func InsertAppointment(tx *sqldb.Tx, a *Appointment) error {
 		a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs), micros(a.Visit.From), micros(a.Visit.To),
 		micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone, a.PlanID, a.CourseID, a.EntitlementID,
 		a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
-		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.MeetingToken, sqldb.Micros(a.CreatedAt), a.ClaimedPatientID)
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.MeetingURI, sqldb.Micros(a.CreatedAt), a.ClaimedPatientID)
 	if err != nil {
 		return fmt.Errorf("store: insert an appointment: %w", err)
 	}
@@ -128,7 +128,7 @@ func scanAppointment(row scanner) (*Appointment, error) {
 	err := row.Scan(&a.ClinicID, &a.ID, &a.Version, &state, &a.TypeID, &kind, &discipline, &mode, &a.PatientID,
 		&a.PractitionerID, &a.LocationID, &a.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &date, &a.TimeZone,
 		&a.PlanID, &a.CourseID, &a.EntitlementID, &a.Attempt, &a.GateVersion, &flags, &a.NeedsReview, &next, &a.OverrideReason,
-		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingToken, &created, &a.ClaimedPatientID)
+		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingURI, &created, &a.ClaimedPatientID)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/platform/civil"
@@ -40,7 +39,7 @@ type Shift struct {
 
 // Rule is the shift with its zone opened.
 func (s Shift) Rule() (schedule.Shift, error) {
-	zone, err := time.LoadLocation(s.TimeZone)
+	zone, err := Zone(s.TimeZone)
 	if err != nil {
 		return schedule.Shift{}, fmt.Errorf("store: zone of shift %s: %w", s.ID, err)
 	}

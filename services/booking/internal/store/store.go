@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -21,12 +22,30 @@ import (
 var migrations embed.FS
 
 // Migrations makes booking's own tables.
-func Migrations() sqldb.Set {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil { // the folder is compiled in
+var Migrations = sqldb.Set{Name: "booking", FS: sub(migrations)}
+
+func sub(f embed.FS) fs.FS {
+	s, err := fs.Sub(f, "migrations")
+	if err != nil { // the folder is embedded above
 		panic(err)
 	}
-	return sqldb.Set{Name: "booking", FS: sub}
+	return s
+}
+
+// zones keeps what was read of the tz database, by name.
+var zones sync.Map
+
+// Zone opens an IANA time zone; it fails for a name that is none.
+func Zone(name string) (*time.Location, error) {
+	if z, ok := zones.Load(name); ok {
+		return z.(*time.Location), nil
+	}
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, err
+	}
+	zones.Store(name, z)
+	return z, nil
 }
 
 // grainMicros is a slot in microseconds.

@@ -10,10 +10,17 @@ import (
 	"github.com/upright-clinic/upright/services/platform/daemon"
 )
 
-func main() {
-	daemon.Main("intake", func(ctx context.Context, kit daemon.Kit) (daemon.Service, error) {
-		return intake.New(ctx, intake.Config{}, kit)
-	}, daemon.WithPeers("directory"), daemon.WithExchange(exchange))
+func main() { daemon.Main("intake", build, options()...) }
+
+// build makes the service.
+func build(ctx context.Context, kit daemon.Kit) (daemon.Service, error) {
+	return intake.New(ctx, intake.Config{}, kit)
+}
+
+// options are what intake needs besides: directory, for what it asks and for whose a bearer
+// token is.
+func options() []daemon.Option {
+	return []daemon.Option{daemon.WithPeers("directory"), daemon.WithExchange(exchange)}
 }
 
 // exchange asks directory whose session a bearer token is.

@@ -56,10 +56,10 @@ func (a *App) AcknowledgeTriageTask(ctx context.Context, in TaskCommand) (view T
 	return view, err
 }
 
-// lockTask reads a task. Its version guards it against change in between. It fails with
+// lockTask reads a task that nobody else changes until the transaction ends. It fails with
 // NOT_FOUND for a task of another clinic.
 func lockTask(tx *sqldb.Tx, clinicID, taskID string) (store.Task, error) {
-	t, ok, err := store.GetTask(tx, clinicID, taskID)
+	t, ok, err := store.LockTask(tx, clinicID, taskID)
 	if err == nil && !ok {
 		err = fault.NotFoundf("triage task")
 	}

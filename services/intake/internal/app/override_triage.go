@@ -51,14 +51,7 @@ func (a *App) DecideTriageTask(ctx context.Context, in Override) (view TaskView,
 	zone := a.zoneOf(ctx, p.ClinicID)
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, _, err := requestid.OnceAs(ctx, tx, "DecideTriageTask", in.Fingerprint, in.TaskID, func() error {
-			t, err := lockTask(tx, p.ClinicID, in.TaskID)
-			if err != nil {
-				return err
-			}
-			if err := checkEtag(in.Etag, t.Version); err != nil {
-				return err
-			}
-			return a.decide(ctx, tx, p, t, in, zone)
+			return a.decide(ctx, tx, p, in, zone)
 		})
 		if err != nil {
 			return err
@@ -151,19 +144,39 @@ func (a *App) override(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 	return a.decideTask(ctx, tx, p, t, i, who, in, zone)
 }
 
-// decide applies a decision about a task.
-func (a *App) decide(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t store.Task, in Override, zone *time.Location) error {
-	if err := mayDecide(p, levelOf(t.Level), in.Level); err != nil {
+// decide applies a decision about a task. The intake or the gate is locked before the task,
+// as everywhere.
+func (a *App) decide(ctx context.Context, tx *sqldb.Tx, p authn.Principal, in Override, zone *time.Location) error {
+	t, ok, err := store.GetTask(tx, p.ClinicID, in.TaskID)
+	if err == nil && !ok {
+		err = fault.NotFoundf("triage task")
+	}
+	if err != nil {
 		return err
 	}
 	if t.IntakeID == "" {
-		return a.decideMiniScreen(ctx, tx, p, t, in, zone)
+		return a.decideMiniScreen(ctx, tx, p, in, t.PatientID, zone)
 	}
 	i, who, err := loadIntake(tx, p, t.IntakeID, true)
 	if err != nil {
 		return err
 	}
+	if t, err = lockForDecision(tx, p, in); err != nil {
+		return err
+	}
 	return a.decideTask(ctx, tx, p, t, i, who, in, zone)
+}
+
+// lockForDecision locks a task and checks that the caller may decide so about it now.
+func lockForDecision(tx *sqldb.Tx, p authn.Principal, in Override) (store.Task, error) {
+	t, err := lockTask(tx, p.ClinicID, in.TaskID)
+	if err != nil {
+		return t, err
+	}
+	if err := checkEtag(in.Etag, t.Version); err != nil {
+		return t, err
+	}
+	return t, mayDecide(p, levelOf(t.Level), in.Level)
 }
 
 // decideTask brings task and intake to the decided level.
@@ -241,16 +254,23 @@ func (a *App) setLevel(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 
 // decideMiniScreen puts a decided level in force for a patient whose mini-screen raised the
 // task: it counts like a new result.
-func (a *App) decideMiniScreen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t store.Task, in Override, zone *time.Location) error {
+func (a *App) decideMiniScreen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, in Override, patientID string, zone *time.Location) error {
 	set, err := a.forms.Facts()
 	if err != nil {
 		return err
 	}
-	if err := closeTask(tx, p, t, in, set, zone); err != nil {
+	who, err := personOf(tx, p.ClinicID, patientID, true)
+	if err != nil {
 		return err
 	}
-	who, err := personOf(tx, p.ClinicID, t.PatientID, true)
+	if _, err := store.LockGate(tx, p.ClinicID, who.rootID); err != nil {
+		return err
+	}
+	t, err := lockForDecision(tx, p, in)
 	if err != nil {
+		return err
+	}
+	if err := closeTask(tx, p, t, in, set, zone); err != nil {
 		return err
 	}
 	_, err = moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {

@@ -61,6 +61,15 @@ func GetTask(tx *sqldb.Tx, clinicID, taskID string) (Task, bool, error) {
 	return t, ok, err
 }
 
+// LockTask is GetTask for a transaction that is going to change it. Whoever locks the
+// task's intake too does that first.
+func LockTask(tx *sqldb.Tx, clinicID, taskID string) (Task, bool, error) {
+	t, err := scanTask(tx.QueryRow(`SELECT `+taskColumns+` FROM triage_tasks WHERE clinic_id = $1 AND task_id = $2`+tx.ForUpdate(),
+		clinicID, taskID).Scan)
+	ok, err := found(err)
+	return t, ok, err
+}
+
 // TaskOfIntake returns the task of an intake; false when there is none.
 func TaskOfIntake(tx *sqldb.Tx, clinicID, intakeID string) (Task, bool, error) {
 	t, err := scanTask(tx.QueryRow(`SELECT `+taskColumns+` FROM triage_tasks

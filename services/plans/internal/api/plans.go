@@ -7,7 +7,6 @@ import (
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
-	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 )
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/upright-clinic/upright/services/platform/eventbus"
 )
@@ -123,6 +125,38 @@ func (s *Server) Restart() {
 		s.opts.Port = addr.Port
 	}
 	s.now = srv
+}
+
+// HasStream says whether the producer's stream is there.
+func (s *Server) HasStream(producer string) bool {
+	s.t.Helper()
+	js, done := s.administrator()
+	defer done()
+	_, err := js.Stream(s.t.Context(), eventbus.StreamName(producer))
+	return err == nil
+}
+
+// DeleteStream removes a producer's stream and all its messages behind everybody's back.
+func (s *Server) DeleteStream(producer string) {
+	s.t.Helper()
+	js, done := s.administrator()
+	defer done()
+	if err := js.DeleteStream(s.t.Context(), eventbus.StreamName(producer)); err != nil {
+		s.t.Fatalf("delete the stream of %s: %v", producer, err)
+	}
+}
+
+func (s *Server) administrator() (jetstream.JetStream, func()) {
+	s.t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(s))
+	if err != nil {
+		s.t.Fatalf("connect to the test server: %v", err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		s.t.Fatalf("use JetStream of the test server: %v", err)
+	}
+	return js, nc.Close
 }
 
 // DeleteStore stops the server and removes everything it stored: streams, messages,

@@ -88,9 +88,9 @@ func (t *Target) makePlan(ctx context.Context, patient string, start time.Time) 
 		Etag string `json:"etag"`
 	}
 	err := t.callAs(ctx, t.physio, http.MethodPost, "/v1/plans", m{
-		"patient_id": patient, "template_id": "physiotherapy", "start_date": start.Format(time.DateOnly),
+		"patient_id": patient, "template_id": "physiotherapy", "cause_codes": []string{"NONSPECIFIC"}, "start_date": start.Format(time.DateOnly),
 		"goals":    []m{{"code": "PAIN", "text": "Less pain", "measure": "NPRS", "baseline": 6, "target": 3}},
-		"decision": m{"options_shown": []string{"Exercise", "Treatment"}, "decided_by": "TOGETHER"},
+		"decision": m{"options_shown": []string{"Exercise", "Treatment"}, "chosen": "Treatment", "decided_by": "TOGETHER"},
 	}, &plan)
 	if err != nil {
 		return "", err

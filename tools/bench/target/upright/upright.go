@@ -88,7 +88,7 @@ func (t *Target) as(token string) { t.c.Header.Set("Authorization", "Bearer "+to
 
 // account makes an account as the administrator and signs in with it.
 func (t *Target) account(ctx context.Context, role, practitioner string) (string, error) {
-	const password = "bench-bench-bench-bench"
+	const password = "quiet-copper-lantern-42"
 	email := strings.ToLower(role) + "@bench.clinic"
 	err := t.call(ctx, http.MethodPost, "/v1/accounts", m{
 		"account": m{"email": email, "display_name": role, "roles": []string{role}, "practitioner_id": practitioner}, "password": password,

@@ -173,7 +173,7 @@ create table appointments (
     late_cancel         boolean not null,
     cancelled_at        bigint  not null,
     checked_in_at       bigint  not null,
-    meeting_token       text    not null,
+    meeting_uri         text    not null,
     created_at          bigint  not null,
     claimed_patient_id  text    not null,
     primary key (clinic_id, appointment_id)
