@@ -35,7 +35,9 @@ func (g *Gateway) routes(static *asset.Set, dist fs.FS) []route.Route {
 		{Method: "GET", Pattern: "/static/{file...}", Access: route.Public(), Form: route.File, Handler: static.Handler(true, g.failAPI)},
 		{Method: "GET", Pattern: "/v1/events:watch", Access: staff, Form: route.Stream, Handler: &live.Stream{
 			Hub: g.hub, Fail: g.failAPI, Heartbeat: g.cfg.Heartbeat,
-			Check: func(ctx context.Context, token string) (*session.Session, error) { return g.sessions.Resolve(ctx, token, true) },
+			Check: func(ctx context.Context, token string) (*session.Session, error) {
+				return g.sessions.Resolve(ctx, token, true)
+			},
 		}},
 	}
 	if !web.Built(dist) {

@@ -141,6 +141,17 @@ func (w *world) serve() {
 	})
 }
 
+// listen puts another server for the gateway on a port, and turns to it.
+func (w *world) listen(t *testing.T, server *http.Server) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(w.gw)
+	s.Config = server
+	s.Start()
+	t.Cleanup(s.CloseClientConnections)
+	t.Cleanup(s.Close)
+	w.url = s.URL
+}
+
 // The people of the clinic, by the token that their session has.
 const (
 	patient   = "token-patient"

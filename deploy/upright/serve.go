@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -45,6 +46,11 @@ func serve(ctx context.Context, s storage, l listening, before func(ctx context.
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	stopProfile, err := startProfile(l.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
 	tel, err := telemetry.Setup(ctx, telemetry.Config{
 		Service: "upright", OTLP: l.OTLP, TraceFile: l.TraceFile, SampleRatio: l.SampleRatio, LogFormat: l.LogFormat, LogLevel: l.level(),
 	})
@@ -106,6 +112,7 @@ func (c *clinic) serve(ctx context.Context, l listening, before func(ctx context
 		defer cancel()
 		return errors.Join(front.stop(stop), port.Stop(stop))
 	})
+	settleMemory()
 	if err := announce(l, announcement{front.address(), grpcListener.Addr().String(), accounts}); err != nil {
 		return err
 	}
@@ -138,4 +145,22 @@ func announce(l listening, a announcement) error {
 		fmt.Fprintf(os.Stdout, "  the public pages of the demo clinic are at %s/c/demo\n\nLogins of this demo:\n", a.Address)
 	}
 	return printAccounts(os.Stdout, a.Accounts)
+}
+
+// startProfile writes a CPU profile until the returned function is called; "" writes none.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }

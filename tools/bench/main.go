@@ -27,6 +27,7 @@ type options struct {
 	ops             []string
 	workers         []int
 	dir             string
+	profile         string // file for a CPU profile of Upright; "" for none
 	verbose         bool
 }
 
@@ -41,6 +42,7 @@ func main() {
 	flag.IntVar(&o.maxOps, "max", 8000, "most requests in a phase")
 	flag.StringVar(&ops, "ops", "search,book,bookhot,bookplan,daysheet,race", "operations")
 	flag.StringVar(&conc, "conc", "1,8,32", "concurrencies")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of Upright to this file")
 	flag.BoolVar(&o.verbose, "v", false, "print every phase")
 	flag.Parse()
 	o.ops = strings.Split(ops, ",")

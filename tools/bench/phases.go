@@ -142,7 +142,7 @@ func (p *pair) operation(t workload.Target, op string, base int) runner.Op {
 			s := d.HotSlot(n)
 			s.Clinician = base % d.Clinicians
 			s.Day += hotStart + base/d.Clinicians*hotDays
-			return t.Book(ctx, workload.Booking{Slot: s, Patient: n})
+			return t.Book(ctx, workload.Booking{Slot: s, Patient: n + 17*base}) // nobody twice at one time
 		}
 	case "bookplan":
 		return func(ctx context.Context, _ int) error { return p.upright.BookPlanned(ctx) }

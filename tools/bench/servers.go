@@ -116,7 +116,12 @@ type ready struct {
 
 // startUpright starts the clinic program on a free port and waits for its ready line.
 func startUpright(ctx context.Context, o options, dir string) (*server, error) {
-	cmd := exec.CommandContext(ctx, o.upright, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--json", "--log-level", "warn")
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--json", "--log-level", "warn",
+		"--address-rate", "1000000", "--account-rate", "1000000"} // the generator is one address and one account
+	if o.profile != "" {
+		args = append(args, "--cpu-profile", o.profile)
+	}
+	cmd := exec.CommandContext(ctx, o.upright, args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -52,7 +52,8 @@ type Hub struct {
 
 	mu      sync.Mutex
 	readers map[*reader]struct{}
-	recent  []frame // the last events, oldest first
+	recent  []frame         // the last events, oldest first
+	placed  map[string]bool // services whose log was looked for, and whether it was found
 	changed chan struct{}
 	closed  bool
 }
@@ -73,7 +74,7 @@ type reader struct {
 
 // NewHub returns a hub that follows nothing until [Hub.Run].
 func NewHub(cfg Config) *Hub {
-	return &Hub{cfg: cfg, readers: map[*reader]struct{}{}, changed: make(chan struct{})}
+	return &Hub{cfg: cfg, readers: map[*reader]struct{}{}, placed: map[string]bool{}, changed: make(chan struct{})}
 }
 
 // Run follows the logs while somebody watches, until ctx ends; then every reader is sent
@@ -106,6 +107,7 @@ func (h *Hub) follow(ctx context.Context, service string, log eventsv1.EventLogS
 			})
 		}
 		h.pull(ctx, service, log, woken)
+		h.lost(service)
 		stop()
 		watch.Wait()
 	}
@@ -128,7 +130,7 @@ func (h *Hub) awaitReaders(ctx context.Context) bool {
 
 // pull hands on events from the end of the log, until nobody has watched for a while.
 func (h *Hub) pull(ctx context.Context, service string, log eventsv1.EventLogServiceClient, woken <-chan struct{}) {
-	at := position{log: log}
+	at := position{service: service, log: log}
 	lonely := time.NewTimer(linger)
 	defer lonely.Stop()
 	tick := time.NewTicker(poll)
@@ -170,10 +172,12 @@ func (h *Hub) pull(ctx context.Context, service string, log eventsv1.EventLogSer
 
 // position is a place in a service's log.
 type position struct {
-	log   eventsv1.EventLogServiceClient
-	epoch string
-	seq   int64
-	known bool
+	service string
+	log     eventsv1.EventLogServiceClient
+	epoch   string
+	seq     int64
+	known   bool
+	failed  bool // looking for it did not work the last time
 }
 
 // read hands on what is new and reports whether there is more.
@@ -182,11 +186,14 @@ func (p *position) read(ctx context.Context, h *Hub) (more bool, err error) {
 	defer cancel()
 	if !p.known {
 		head, err := p.log.GetHead(ctx, &eventsv1.GetHeadRequest{})
-		if err != nil {
-			return false, err
+		if err == nil {
+			p.epoch, p.seq, p.known = head.GetEpoch(), head.GetPubSeq(), true
 		}
-		p.epoch, p.seq, p.known = head.GetEpoch(), head.GetPubSeq(), true
-		return false, nil
+		if p.known || !p.failed {
+			h.settle(p.service, p.known)
+		}
+		p.failed = !p.known
+		return false, err
 	}
 	page, err := p.log.ListEvents(ctx, &eventsv1.ListEventsRequest{After: p.seq, PageSize: pageSize})
 	if err != nil {
@@ -194,7 +201,6 @@ func (p *position) read(ctx context.Context, h *Hub) (more bool, err error) {
 	}
 	if page.GetEpoch() != p.epoch { // the service was restored from a backup
 		p.known = false
-		h.publish(frame{data: resetData})
 		return true, nil
 	}
 	for _, event := range page.GetEvents() {
@@ -204,6 +210,28 @@ func (p *position) read(ctx context.Context, h *Hub) (more bool, err error) {
 		}
 	}
 	return len(page.GetEvents()) == pageSize, nil
+}
+
+// settle notes how looking for the end of a log went. Once that is known of every log,
+// screens are told to load everything again: what happened between their first load and
+// now was not seen by anybody. A log that could not be found at first makes them load once
+// more when it is.
+func (h *Hub) settle(service string, found bool) {
+	h.mu.Lock()
+	_, again := h.placed[service]
+	h.placed[service] = found
+	tell := found && again || !again && len(h.placed) == len(h.cfg.Logs)
+	h.mu.Unlock()
+	if tell {
+		h.publish(frame{data: resetData})
+	}
+}
+
+// lost notes that a log has to be found again.
+func (h *Hub) lost(service string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.placed, service)
 }
 
 // publish hands an event to the readers of its clinic, or to all of them when it names

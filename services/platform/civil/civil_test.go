@@ -153,3 +153,43 @@ func TestStoredAndReadBack(t *testing.T) {
 		t.Error("a number was read as a date")
 	}
 }
+
+// At against the definition: the first instant whose wall clock shows the time; if there is
+// none, the clock shows it later by exactly what was skipped.
+func TestAtIsTheFirstInstantThatShowsIt(t *testing.T) {
+	t.Parallel()
+	zones := []string{"Europe/Berlin", "America/Sao_Paulo", "America/St_Johns", "Australia/Lord_Howe", "Asia/Tehran", "Africa/Casablanca",
+		"Pacific/Apia", "Pacific/Kiritimati", "Asia/Kathmandu", "Antarctica/Troll", "America/Havana"}
+	rapid.Check(t, func(r *rapid.T) {
+		loc := zone(t, rapid.SampledFrom(zones).Draw(r, "zone"))
+		day := civil.MustParse("2005-01-01").AddDays(rapid.IntRange(0, 12000).Draw(r, "day"))
+		if rapid.Bool().Draw(r, "at a transition") { // or hardly any draw meets one
+			_, end := day.At(12, 0, loc).ZoneBounds()
+			if !end.IsZero() {
+				day = civil.Of(end, loc)
+			}
+		}
+		quarter := rapid.IntRange(0, 95).Draw(r, "quarter of an hour")
+		hour, minute := quarter/4, quarter%4*15
+		got := day.At(hour, minute, loc)
+
+		wanted := time.Date(day.Year, day.Month, day.Day, hour, minute, 0, 0, time.UTC)
+		shown := func(t time.Time) time.Time { // the wall clock, as if it were UTC
+			_, offset := t.In(loc).Zone()
+			return t.UTC().Add(time.Duration(offset) * time.Second)
+		}
+		for t := wanted.Add(-26 * time.Hour); t.Before(wanted.Add(26 * time.Hour)); t = t.Add(15 * time.Minute) {
+			if shown(t).Equal(wanted) {
+				if !got.Equal(t) {
+					r.Fatalf("%v %02d:%02d in %v = %v, want %v", day, hour, minute, loc, got, t)
+				}
+				return
+			}
+		}
+		start, _ := got.In(loc).ZoneBounds()
+		gap := shown(start).Sub(shown(start.Add(-time.Second)).Add(time.Second))
+		if moved := shown(got).Sub(wanted); moved != gap || gap <= 0 {
+			r.Fatalf("%v %02d:%02d in %v is skipped; %v is %v later, want %v", day, hour, minute, loc, got, moved, gap)
+		}
+	})
+}

@@ -108,7 +108,7 @@ func (e *Error) Because(cause error) *Error {
 
 // From gives the Error in err's chain. A context error becomes DeadlineExceeded or
 // Canceled, anything else Internal with reason INTERNAL, and err stays its cause. It
-// returns nil for nil.
+// returns nil for nil: a nil *Error, which must not be returned as an error.
 func From(err error) *Error {
 	if err == nil {
 		return nil

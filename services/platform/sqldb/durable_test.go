@@ -128,3 +128,24 @@ func TestLogDoesNotGrowForEver(t *testing.T) {
 		t.Logf("the log has %d pages after %d were written", pages, writes*100)
 	}
 }
+
+// Patients' records are for the owner of the file alone, whatever the umask, and any path
+// will do.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a b", "50%20?#&", "c.db")
+	db := sqldbtest.OpenURL(t, sqldb.Config{URL: "sqlite:" + path}, things)
+	if err := db.Write(t.Context(), insert("1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", filepath.Base(file), info, err)
+		}
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil || folder.Mode().Perm() != 0o700 {
+		t.Errorf("folder: %v, %v", folder, err)
+	}
+}

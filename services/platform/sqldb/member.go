@@ -3,7 +3,9 @@ package sqldb
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -26,7 +28,7 @@ type member struct {
 
 	tx       *Tx // of the last run
 	err      error
-	panic    any
+	raised   any // by panic
 	panicked bool
 	exited   bool // by runtime.Goexit
 }
@@ -48,17 +50,19 @@ func (m *member) start() bool {
 // cannot be stopped: it goes on through the writer, see writer.run.
 func (m *member) run(db *DB, c *liteConn) {
 	m.tx = &Tx{db: db, caller: m.ctx, now: db.clock.Now(), run: c}
-	m.err, m.panic, m.panicked = nil, nil, false
+	m.err, m.raised, m.panicked = nil, nil, false
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
-		if m.panic = recover(); m.panic != nil {
+		if m.raised = recover(); m.raised != nil {
 			m.panicked = true
+			// The caller raises it again, from another stack than this one.
+			db.log.LogAttrs(m.ctx, slog.LevelError, "a write function panicked", slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	m.err = run1(m.tx, m.f)
+	m.err = runIn(m.tx, m.f)
 	returned = true
 }
 

@@ -188,7 +188,7 @@ func (db *DB) once(ctx context.Context, readOnly bool, f func(tx *Tx) error) (tx
 	}
 	defer std.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 	tx = &Tx{db: db, caller: ctx, now: db.clock.Now(), run: pgSession{std}}
-	if err := run1(tx, f); err != nil {
+	if err := runIn(tx, f); err != nil {
 		return tx, lost(ctx, conn, err)
 	}
 	if readOnly {

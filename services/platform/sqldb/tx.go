@@ -173,9 +173,9 @@ func (tx *Tx) committed() {
 	}
 }
 
-// run1 runs f in tx and turns what it left behind into one error. A panic passes through,
+// runIn runs f in tx and turns what it left behind into one error. A panic passes through,
 // with everything that f opened closed behind it.
-func run1(tx *Tx, f func(tx *Tx) error) error {
+func runIn(tx *Tx, f func(tx *Tx) error) error {
 	returned := false
 	defer func() {
 		if !returned {

@@ -73,7 +73,7 @@ func (w *writer) write(ctx context.Context, f func(tx *Tx) error) error {
 	case m.exited:
 		runtime.Goexit() // as f did, on the goroutine that f was meant for
 	case m.panicked:
-		panic(m.panic) // f's, not ours
+		panic(m.raised) // f's, not ours
 	case m.err == nil:
 		m.tx.committed()
 	}
@@ -345,6 +345,9 @@ func (w *writer) rollback() {
 	}
 	w.db.warn("rollback failed, connecting anew", err)
 	fresh, err := openLiteConn(bg, w.db.lite.pool)
+	if err == nil {
+		err = fresh.command(writerCache)
+	}
 	if err != nil {
 		w.db.warn("cannot connect anew", err)
 		return

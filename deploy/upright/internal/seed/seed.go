@@ -229,7 +229,7 @@ func (s *Seeder) makeShifts(context.Context) error {
 }
 
 func (s *Seeder) makePatients(context.Context) error {
-	rng := mathrand.New(mathrand.NewPCG(s.Number, 1)) //nolint:gosec // invented people, the same for the same seed
+	rng := mathrand.New(mathrand.NewPCG(s.Number, 1))
 	client := directoryv1.NewPatientServiceClient(s.Person("directory"))
 	s.patients = make([]string, s.Size.Patients)
 	var group errgroup.Group
@@ -251,7 +251,7 @@ func (s *Seeder) makePatients(context.Context) error {
 }
 
 func (s *Seeder) makeDiary(context.Context) error {
-	rng := mathrand.New(mathrand.NewPCG(s.Number, 2)) //nolint:gosec // an invented diary, the same for the same seed
+	rng := mathrand.New(mathrand.NewPCG(s.Number, 2))
 	client := bookingv1.NewAppointmentServiceClient(s.Person("booking"))
 	var group errgroup.Group
 	group.SetLimit(parallel)

@@ -53,12 +53,14 @@ func InsertPatient(tx *sqldb.Tx, scope Scope, p people.Patient) error {
 	if err != nil {
 		return err
 	}
-	return insertNames(tx, scope, p)
+	return insertNames(tx, scope, p, p.ID)
 }
 
-func insertNames(tx *sqldb.Tx, scope Scope, p people.Patient) error {
+// insertNames adds the search words of a record that leads to survivingID.
+func insertNames(tx *sqldb.Tx, scope Scope, p people.Patient, survivingID string) error {
 	for _, token := range p.SearchTokens() {
-		_, err := tx.Exec(`insert into patient_names (clinic_id, token, patient_id) values ($1, $2, $3)`, scope.clinicID, token, p.ID)
+		_, err := tx.Exec(`insert into patient_names (clinic_id, token, surviving_id, patient_id) values ($1, $2, $3, $4)`,
+			scope.clinicID, token, survivingID, p.ID)
 		if err != nil {
 			return err
 		}
@@ -96,7 +98,7 @@ func UpdatePatient(tx *sqldb.Tx, scope Scope, p people.Patient) error {
 	if _, err := tx.Exec(`delete from patient_names where clinic_id = $1 and patient_id = $2`, scope.clinicID, p.ID); err != nil {
 		return err
 	}
-	return insertNames(tx, scope, p)
+	return insertNames(tx, scope, p, p.SurvivingID)
 }
 
 // BatchGetPatients reads the records of the scope with these ids, in no particular order.
@@ -166,11 +168,15 @@ func PersonLinks(tx *sqldb.Tx, scope Scope, ids ...string) (people.Links, error)
 	return links, nil
 }
 
-// LinkPatient sets what a record was merged into and which one survives, and returns the
-// record's new version.
+// LinkPatient sets what a record was merged into and which one survives, for its search words
+// too, and returns the record's new version.
 func LinkPatient(tx *sqldb.Tx, scope Scope, id, mergedInto, survivingID string) (version int64, err error) {
 	err = tx.QueryRow(`update patients set merged_into = $3, surviving_id = $4, updated_at = $5, version = version + 1
 		where clinic_id = $1 and patient_id = $2 returning version`,
 		scope.clinicID, id, null(mergedInto), survivingID, sqldb.Micros(tx.Now())).Scan(&version)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(`update patient_names set surviving_id = $3 where clinic_id = $1 and patient_id = $2`, scope.clinicID, id, survivingID)
 	return version, err
 }

@@ -153,10 +153,6 @@ var disciplineOf = map[string]string{
 	"FACET_INJECTION": FacetJointInjection,
 }
 
-// DisciplineOf returns the discipline that gives a kind of care; "" when no appointment is
-// for it.
-func DisciplineOf(modality string) string { return disciplineOf[modality] }
-
 func disciplines(blocks []triage.Block) []Block {
 	var out []Block
 	for _, b := range blocks {

@@ -219,9 +219,6 @@ func (s *Set) RuleSetVersion() string {
 	return s.ID + "@" + strconv.FormatInt(s.Version, 10) + "+sha256:" + s.hash[:12]
 }
 
-// Hash is the SHA-256 of the content in hex.
-func (s *Set) Hash() string { return s.hash }
-
 // LevelText returns what the patient is told at the level; nil at NoLevel.
 func (s *Set) LevelText(l Level) *LevelText {
 	for i := range s.Levels {

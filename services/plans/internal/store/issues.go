@@ -104,7 +104,7 @@ func IssueByID(tx *sqldb.Tx, clinicID, issueID string) (Issue, error) {
 // order and at most limit of them. before may be 0 for the start.
 func Issues(tx *sqldb.Tx, clinicID, patientID, state string, before int64, beforeID string, limit int) ([]Issue, error) {
 	return issues(tx, clinicID, `SELECT `+issueColumns+` FROM issues WHERE clinic_id = $1 AND ($2 = '' OR patient_id = $2) AND state = $3
-		AND ($4 = 0 OR created_at < $4 OR (created_at = $4 AND issue_id < $5))
+		AND (cast($4 as bigint) = 0 OR created_at < cast($4 as bigint) OR (created_at = cast($4 as bigint) AND issue_id < $5))
 		ORDER BY created_at DESC, issue_id DESC LIMIT $6`, clinicID, patientID, state, before, beforeID, limit)
 }
 

@@ -97,7 +97,7 @@ func PlanByID(tx *sqldb.Tx, clinicID, planID string) (plan.Plan, error) {
 // limit of them. state may be empty for all; before and beforeID may be zero for the start.
 func Plans(tx *sqldb.Tx, clinicID, patientID, state string, before int64, beforeID string, limit int) ([]plan.Plan, error) {
 	rows, err := tx.Query(`SELECT `+planColumns+` FROM plans WHERE clinic_id = $1 AND patient_id = $2 AND ($3 = '' OR state = $3)
-		AND ($4 = 0 OR created_at < $4 OR (created_at = $4 AND plan_id < $5))
+		AND (cast($4 as bigint) = 0 OR created_at < cast($4 as bigint) OR (created_at = cast($4 as bigint) AND plan_id < $5))
 		ORDER BY created_at DESC, plan_id DESC LIMIT $6`, clinicID, patientID, state, before, beforeID, limit)
 	if err != nil {
 		return nil, err

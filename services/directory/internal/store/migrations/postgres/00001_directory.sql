@@ -127,14 +127,16 @@ create index patients_birth_date on patients (clinic_id, birth_date);
 create index patients_phone on patients (clinic_id, phone_reversed);
 create index patients_email on patients (clinic_id, email_key);
 
--- The words that a patient is found by; folded.
+-- The words that a patient is found by, folded. A merged record's lead to the one that lives on.
 create table patient_names (
-  clinic_id  text not null,
-  token      text collate "C" not null,
-  patient_id text collate "C" not null,
-  primary key (clinic_id, token, patient_id),
+  clinic_id    text not null,
+  token        text collate "C" not null,
+  surviving_id text collate "C" not null,
+  patient_id   text collate "C" not null,
+  primary key (clinic_id, token, surviving_id, patient_id),
   foreign key (clinic_id, patient_id) references patients
 );
+create index patient_names_surviving on patient_names (clinic_id, surviving_id, token);
 create index patient_names_patient on patient_names (clinic_id, patient_id, token);
 
 create table accounts (
