@@ -38,6 +38,8 @@ generate: tools-proto ## Make the Go code and the OpenAPI document from the prot
 	$(BIN)/buf lint
 	$(BIN)/buf generate --template proto/buf.gen.yaml
 	.ci/openapi $(BIN) proto/gen/openapi
+	go run ./services/intake/internal/ruledoc > docs/rules/triage.md
+	cp services/plans/internal/injection/testdata/injection_limit.txt docs/rules/injection_limit.txt
 
 .PHONY: verify
 verify: generate ## Fail when generated code, formatting or go.mod files are stale
@@ -65,6 +67,11 @@ build: web ## Build the programs into .bin
 .PHONY: dev
 dev: build ## Start the demo clinic with pages read from disk
 	$(BIN)/upright demo --listen $(LISTEN) --dev gateway/web
+
+.PHONY: screenshots
+screenshots: build ## Take the README's pictures from a demo clinic
+	GOWORK=off go -C tools/screenshots build -o $(BIN)/screenshots .
+	$(BIN)/screenshots -upright $(BIN)/upright -chromium $${UPRIGHT_TEST_CHROMIUM:-/usr/bin/chromium} -out docs/screenshots
 
 .PHONY: clean
 clean: ## Remove what was built

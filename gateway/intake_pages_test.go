@@ -150,6 +150,6 @@ func TestAnothersFormIsNotThere(t *testing.T) {
 	b.post("/intake", url.Values{"patient": {"pat_1"}})
 	w.in.intakes["int_1"].PatientId = "pat_2"
 	for _, part := range []string{"", "/page/now", "/check", "/result", "/stop"} {
-		b.get("/intake/int_1" + part).wants(t, 404, "Page not found")
+		b.get("/intake/int_1"+part).wants(t, 404, "Page not found")
 	}
 }

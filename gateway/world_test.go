@@ -290,14 +290,23 @@ func (b *browser) send(method, path string, form url.Values) answer {
 func (a answer) wants(t testing.TB, status int, texts ...string) answer {
 	t.Helper()
 	if a.status != status {
-		t.Errorf("status %d, want %d: %.2000s", a.status, status, a.body)
+		t.Errorf("status %d, want %d: %s", a.status, status, a.main())
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.body, text) {
-			t.Errorf("the page has no %q: %s", text, a.body)
+			t.Errorf("the page has no %q: %s", text, a.main())
 		}
 	}
 	return a
+}
+
+// main is the part of a page that matters, shortened, for a message of a test.
+func (a answer) main() string {
+	_, body, found := strings.Cut(a.body, "<main")
+	if !found {
+		body = a.body
+	}
+	return strings.Join(strings.Fields(body[:min(len(body), 1500)]), " ")
 }
 
 // lacks fails when the page has one of the texts.
@@ -305,7 +314,7 @@ func (a answer) lacks(t testing.TB, texts ...string) answer {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(a.body, text) {
-			t.Errorf("the page has %q: %s", text, a.body)
+			t.Errorf("the page has %q: %s", text, a.main())
 		}
 	}
 	return a

@@ -100,6 +100,7 @@ func (c *clinic) build(ctx context.Context, s storage, name string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Clock, cfg.Log = clock.System, c.log.With(slog.String("service", name))
 	db, err := sqldb.Open(ctx, cfg)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ import (
 	"github.com/upright-clinic/upright/services/platform/telemetry"
 )
 
-// APIPrefix is where the public API begins. Below it, paths of the table come first.
+// APIPrefix is where the public API begins. Below it, rows of the table without variables
+// come first.
 const APIPrefix = "/v1/"
 
 const (
@@ -122,19 +123,21 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // find decides who answers: a row of the table, or with none and no fault the API.
 func (e *Edge) find(r *http.Request) (*route.Route, route.Form, *fault.Error) {
+	api := strings.HasPrefix(r.URL.Path, APIPrefix)
 	form := route.Page
-	if strings.HasPrefix(r.URL.Path, APIPrefix) || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if api || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		form = route.API
 	}
 	if !plain(r) {
 		return nil, form, problem.RouteNotFound()
 	}
+	if api && !e.cfg.Table.Has(r.URL.Path) {
+		return nil, route.API, nil
+	}
 	row, allow := e.cfg.Table.Match(r)
 	switch {
 	case row != nil:
 		return row, row.Form, nil
-	case strings.HasPrefix(r.URL.Path, APIPrefix) && allow == "":
-		return nil, route.API, nil
 	case allow != "":
 		return nil, form, problem.MethodNotAllowed().With("allow", allow)
 	}

@@ -145,16 +145,17 @@ type Route struct {
 
 // Table is every row, ready to be matched.
 type Table struct {
-	mux  *http.ServeMux
-	rows map[string]*Route
-	list []Route
+	mux   *http.ServeMux
+	rows  map[string]*Route
+	exact map[string]bool // patterns without variables
+	list  []Route
 }
 
 // NewTable checks and indexes rows. It fails for a row without access, form, method or
 // handler, for a method that changes something behind GET's back, and for two rows that
 // cannot be told apart.
 func NewTable(rows []Route) (t *Table, err error) {
-	t = &Table{mux: http.NewServeMux(), rows: make(map[string]*Route, len(rows)), list: rows}
+	t = &Table{mux: http.NewServeMux(), rows: make(map[string]*Route, len(rows)), exact: map[string]bool{}, list: rows}
 	for i := range rows {
 		if err := t.add(&rows[i]); err != nil {
 			return nil, fmt.Errorf("route %s %s: %w", rows[i].Method, rows[i].Pattern, err)
@@ -186,11 +187,18 @@ func (t *Table) add(r *Route) (err error) {
 	key := r.Method + " " + r.Pattern
 	t.mux.Handle(key, r.Handler)
 	t.rows[key] = r
+	if !strings.Contains(r.Pattern, "{") {
+		t.exact[r.Pattern] = true
+	}
 	return nil
 }
 
 // Rows lists every row.
 func (t *Table) Rows() []Route { return t.list }
+
+// Has reports whether there is a row for exactly this path; it says nothing about patterns
+// with variables.
+func (t *Table) Has(path string) bool { return t.exact[path] }
 
 // Match finds the row for a request. When there is none for the method, allow lists those
 // that there are; when there is none at all, it is empty.

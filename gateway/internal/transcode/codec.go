@@ -22,10 +22,8 @@ import (
 // the limit keeps a hostile body from costing stack.
 const maxDepth = 32
 
-var (
-	marshal   = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}
-	unmarshal = protojson.UnmarshalOptions{}
-)
+// unmarshal refuses unknown fields.
+var unmarshal = protojson.UnmarshalOptions{}
 
 // codec reads and writes proto3 JSON: names as in the proto, every field present in
 // answers, and no unknown field in requests.
@@ -37,7 +35,7 @@ func (codec) ContentType(any) string { return "application/json" }
 // Marshal encodes an answer.
 func (codec) Marshal(v any) ([]byte, error) {
 	if m, ok := v.(proto.Message); ok {
-		return marshal.Marshal(m)
+		return encode(m)
 	}
 	return json.Marshal(v)
 }

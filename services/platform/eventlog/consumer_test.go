@@ -12,6 +12,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/eventbus"
 	"github.com/upright-clinic/upright/services/platform/eventbus/eventbustest"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -208,6 +209,27 @@ func TestTwoOfANameAreActiveOnce(t *testing.T) {
 		happen(t, from, 41, 60, modulo(3))
 		awaitPosition(t, b, 60)
 		checkEffects(t, to, 60, modulo(3))
+	})
+}
+
+// Who stands by has not caught up while the active one has not.
+func TestStandingByIsNotCatchingUp(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d sqldb.Dialect) {
+		p := newPoisonable(t, d, func(*sqldb.Tx) error { return fault.New(fault.Unavailable, "DIRECTORY_AWAY", "later") })
+		eventually(t, "the active one waits", func() bool { return p.tries.Load() > 2 })
+		second := consumerOf(p.to, p.src, nil)
+		asked := p.src.heads.Load()
+		running(t, second.Run)
+		eventually(t, "it looks twice", func() bool { return p.src.heads.Load() >= asked+2 })
+		if second.CaughtUp() {
+			t.Error("caught up with a cursor that is behind")
+		}
+		p.cure()
+		if err := second.WaitCaughtUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		checkEffects(t, p.to, 12, modulo(2))
 	})
 }
 

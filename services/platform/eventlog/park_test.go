@@ -19,6 +19,7 @@ import (
 // aggregate "agg_1"; everything else it applies.
 type poisonable struct {
 	from, to *sqldb.DB
+	src      *source
 	c        *eventlog.Consumer
 	poison   atomic.Pointer[func(tx *sqldb.Tx) error]
 	tries    atomic.Int64
@@ -31,7 +32,8 @@ func newPoisonable(t *testing.T, d sqldb.Dialect, poison func(tx *sqldb.Tx) erro
 	log := newLog(p.from, nil)
 	running(t, log.Run)
 	happen(t, p.from, 1, 12, modulo(2)) // agg_1 has the odd ones
-	p.c = consumerOf(p.to, serve(t, log), nil, func(cfg *eventlog.ConsumerConfig) {
+	p.src = serve(t, log)
+	p.c = consumerOf(p.to, p.src, nil, func(cfg *eventlog.ConsumerConfig) {
 		cfg.Handlers = []eventlog.Handler{eventlog.On(
 			func(_ context.Context, tx *sqldb.Tx, m *eventsv1.ListEventsRequest, env eventlog.Envelope) error {
 				if m.GetAfter() == 5 {

@@ -135,7 +135,7 @@ func (r *relay) round(ctx context.Context) (more bool, err error) {
 		failpoint.Hit("eventlog.numbered")
 	}
 	more = r.head.PubSeq-before >= relayBatch
-	if r.cfg.Bus == nil || r.confirmed == r.head.PubSeq || !r.rested() {
+	if r.cfg.Bus == nil || r.confirmed >= r.head.PubSeq || !r.rested() {
 		return more, nil
 	}
 	err = r.publish(ctx)
@@ -208,7 +208,7 @@ func (r *relay) publish(ctx context.Context) error {
 		page, err = r.page(tx, r.confirmed, relayBatch)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(page) == 0 {
 		return err
 	}
 	messages := make([]eventbus.Message, 0, len(page))
@@ -227,7 +227,7 @@ func (r *relay) publish(ctx context.Context) error {
 			slog.String("producer", r.cfg.Service), slog.String("type", e.Type), slog.Int64("pub_seq", e.PubSeq))
 		break
 	}
-	if len(messages) == 0 && len(page) > 0 {
+	if len(messages) == 0 {
 		r.confirmed = page[0].PubSeq
 		return nil
 	}

@@ -90,7 +90,7 @@ func newLog(db *sqldb.DB, bus *eventbus.Bus) *eventlog.Log {
 type source struct {
 	eventsv1.EventLogServiceClient
 	down  atomic.Bool
-	pulls atomic.Int64
+	heads atomic.Int64 // how often the head was asked for
 }
 
 func serve(t testing.TB, log *eventlog.Log) *source {
@@ -111,6 +111,7 @@ func (s *source) GetHead(ctx context.Context, req *eventsv1.GetHeadRequest, opts
 	if s.down.Load() {
 		return nil, status.Error(codes.Unavailable, "down")
 	}
+	defer s.heads.Add(1)
 	return s.EventLogServiceClient.GetHead(ctx, req, opts...)
 }
 
@@ -118,7 +119,6 @@ func (s *source) ListEvents(ctx context.Context, req *eventsv1.ListEventsRequest
 	if s.down.Load() {
 		return nil, status.Error(codes.Unavailable, "down")
 	}
-	s.pulls.Add(1)
 	return s.EventLogServiceClient.ListEvents(ctx, req, opts...)
 }
 

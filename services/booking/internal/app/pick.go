@@ -128,8 +128,12 @@ func (e *examination) devices(roomID string) (ids []string, ok bool) {
 	return ids, true
 }
 
-// taken counts the parts of an option that memory knows to be taken.
+// taken counts the parts of an option that memory knows to be taken. The room to keep counts
+// as free: what memory knows of may be the appointment's own old time.
 func (e *examination) taken(o option, f schedule.Footprint) int {
+	if o.roomID != "" && o.roomID == e.w.keepRoomID {
+		return 0
+	}
 	n := 0
 	if o.roomID != "" && e.Busy.Taken(e.w.clinic.ID, o.roomID, f.Room) {
 		n++
