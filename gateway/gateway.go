@@ -41,6 +41,7 @@ import (
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/clock"
+	"github.com/upright-clinic/upright/services/platform/daemon"
 	"github.com/upright-clinic/upright/services/platform/eventbus"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/telemetry"
@@ -92,8 +93,8 @@ type Kit struct {
 	Bus *eventbus.Bus
 	// Telemetry receives spans and metrics; nil discards them.
 	Telemetry *telemetry.Telemetry
-	// Ready are checks of what must be there, by name, for /readyz.
-	Ready map[string]func(context.Context) error
+	// Checks are what must be there, or is good to have, for /readyz.
+	Checks []daemon.Check
 	// Clock tells the time; nil means the system's.
 	Clock clock.Clock
 	// Log receives what went wrong on our side; nil discards.

@@ -8,14 +8,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/upright-clinic/upright/services/platform/daemon"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
-var readiness = map[string]func(context.Context) error{
-	"directory": func(context.Context) error { return nil },
-	"booking": func(context.Context) error {
-		return fault.New(fault.Unavailable, "CATCHING_UP", "10.0.0.7 does not answer")
-	},
+var checks = []daemon.Check{
+	{Name: "directory", Required: true, Probe: func(context.Context) error { return nil }},
+	{Name: "booking", Required: true, Probe: func(context.Context) error {
+		return fault.New(fault.Unavailable, "CATCHING_UP", "reading the log")
+	}},
+	{Name: "nats", Probe: func(context.Context) error { return fault.New(fault.Unavailable, "NOT_CONNECTED", "gone") }},
 }
 
 // topic answers one page of the form and returns what comes next.

@@ -306,8 +306,15 @@ func TestPagesAreSmall(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *gateway.Config, k *gateway.Kit) { k.Ready = readiness })
-	a := w.do("GET", "/readyz", "", "")
-	a.wants(t, 503, `"booking":"CATCHING_UP"`, `"directory":"ok"`, `"status":"not ready"`).lacks(t, "10.0.0.7")
-	w.do("GET", "/healthz", "", "").wants(t, 200, `"status":"ok"`)
+	w := newWorld(t, func(_ *gateway.Config, k *gateway.Kit) { k.Checks = checks })
+	w.do("GET", "/readyz", "", "").wants(t, 503, `"name":"booking","ready":false,"required":true,"reason":"CATCHING_UP`, `"name":"directory","ready":true`, `"name":"nats","ready":false,"required":false`)
+	w.do("GET", "/healthz", "", "").wants(t, 200, `"alive":true`)
+	if err := w.gw.Ready(t.Context()); !fault.Is(err, "CATCHING_UP") {
+		t.Errorf("Ready: %v", err)
+	}
+	ready := newWorld(t, func(_ *gateway.Config, k *gateway.Kit) { k.Checks = checks[:1] })
+	ready.do("GET", "/readyz", "", "").wants(t, 200, `"ready":true`)
+	if err := ready.gw.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

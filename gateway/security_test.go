@@ -268,6 +268,10 @@ func TestHeadersOnEveryPath(t *testing.T) {
 		if !strings.HasPrefix(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s %s: CSP %q", p.Method, p.Pattern, csp)
 		}
+		html := strings.HasPrefix(a.header.Get("Content-Type"), "text/html")
+		if html && (!strings.Contains(csp, "script-src 'self'; style-src 'self'") || !strings.Contains(csp, "form-action 'self'") || a.header.Get("Permissions-Policy") == "") {
+			t.Errorf("%s %s: a page with %q", p.Method, p.Pattern, csp)
+		}
 		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin"} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s %s: %s %q", p.Method, p.Pattern, name, got)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/upright-clinic/upright/gateway"
 	"github.com/upright-clinic/upright/services/platform/clock"
+	"github.com/upright-clinic/upright/services/platform/daemon"
 )
 
 // front is the gateway on its address.
@@ -30,24 +31,24 @@ func (c *clinic) newFront(ctx context.Context, l listening) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	checks := map[string]func(context.Context) error{}
+	var checks []daemon.Check
 	for _, name := range serviceNames {
-		checks[name] = c.services[name].Ready
-		checks[name+" database"] = c.dbs[name].Ping
+		checks = append(checks, daemon.Check{Name: name, Required: true, Probe: c.services[name].Ready},
+			daemon.Check{Name: name + " database", Required: true, Probe: c.dbs[name].Ping})
 	}
-	if c.bus != nil {
-		checks["nats"] = func(context.Context) error {
+	if c.bus != nil { // without it events travel slower, by pulling
+		checks = append(checks, daemon.Check{Name: "nats", Probe: func(context.Context) error {
 			if !c.bus.Connected() {
 				return errors.New("not connected")
 			}
 			return nil
-		}
+		}})
 	}
 	g, err := gateway.New(ctx, gateway.Config{
 		Secure: l.TLSCert != "" || l.Secure, Dev: l.Dev, TrustedProxies: l.TrustedProxy,
 		AddressRate: gateway.Rate{PerSecond: l.AddressRate, Burst: burst(l.AddressRate)},
 		AccountRate: gateway.Rate{PerSecond: l.AccountRate, Burst: burst(l.AccountRate)},
-	}, gateway.Kit{Peer: edge, Bus: c.bus, Telemetry: c.tel, Ready: checks, Clock: clock.System, Log: c.log})
+	}, gateway.Kit{Peer: edge, Bus: c.bus, Telemetry: c.tel, Checks: checks, Clock: clock.System, Log: c.log})
 	if err != nil {
 		return nil, err
 	}

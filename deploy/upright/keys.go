@@ -19,6 +19,9 @@ func (k *keysCommand) Run() error {
 	if len(k.Services) == 0 {
 		k.Services = append([]string{"gateway"}, serviceNames...)
 	}
+	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
+		return err
+	}
 	var errs []error
 	for _, service := range k.Services {
 		if err := authn.WriteKeyPair(k.Dir, service); err != nil {

@@ -117,8 +117,8 @@ func spawn(t *testing.T, env []string, name string, args ...string) (*program, [
 	}
 	t.Cleanup(func() {
 		p.kill()
-		if t.Failed() {
-			t.Logf("%s %s:\n%s", name, strings.Join(args, " "), p.log.tail(6000))
+		if log := p.log.tail(6000); t.Failed() && log != "" {
+			t.Logf("%s %s:\n%s", name, strings.Join(args, " "), log)
 		}
 	})
 	line := make(chan []byte, 1)

@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/eventbus"
 	"github.com/upright-clinic/upright/services/platform/failpoint"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -62,10 +61,9 @@ func newStack(t *testing.T, shape string) *stack {
 	if shape == "five" {
 		s.postgres = ownDatabase(t)
 		s.startNATS()
-		for _, service := range append([]string{"gateway"}, serviceNames...) {
-			if err := authn.WriteKeyPair(filepath.Join(s.dir, "keys"), service); err != nil {
-				t.Fatal(err)
-			}
+		cmd := exec.CommandContext(t.Context(), built(t, "upright"), "keys", filepath.Join(s.dir, "keys")) //nolint:gosec // our own program
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("upright keys: %v\n%s", err, out)
 		}
 	}
 	s.addAdmin()
@@ -107,18 +105,22 @@ func (s *stack) startAll(env ...string) {
 		s.startOne(env)
 		return
 	}
+	s.startProcesses(env)
+	s.awaitReady()
+}
+
+func (s *stack) startProcesses(env []string) {
 	for _, service := range serviceNames {
 		s.startService(service, env)
 	}
 	s.startGateway()
-	s.awaitReady()
 }
 
 func (s *stack) startOne(env []string) {
 	if s.programs["upright"] != nil {
 		return
 	}
-	args := append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--trace-file", s.traceFile("upright")}, s.storage()...)
+	args := append([]string{"serve", "--json", "--listen", s.port("upright"), "--trace-file", s.traceFile("upright")}, s.storage()...)
 	p := start(s.t, env, "upright", args...)
 	s.programs["upright"], s.base = p, p.Address
 }
@@ -160,7 +162,7 @@ func (s *stack) startGateway() {
 	if s.programs["gateway"] != nil {
 		return
 	}
-	args := []string{"--listen", s.port("gateway"), "--nats", s.nats.ClientURL(), "--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile("gateway")}
+	args := []string{"--listen", s.port("gateway"), "--nats", s.nats.ClientURL(), "--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile("gateway"), "--rate-limit", "-1"}
 	for _, peer := range serviceNames {
 		args = append(args, "--peer", peer+"="+s.port(peer))
 	}
@@ -217,13 +219,30 @@ func (s *stack) rearm(service, point string) {
 	s.t.Helper()
 	s.holder(service).stop()
 	s.forget(service)
-	env := []string{failpoint.Variable + "=" + point}
-	if s.shape == "one" {
-		s.startOne(env)
-	} else {
-		s.startService(service, env)
-	}
+	s.startArmed(service, point)
 	s.awaitReady()
+}
+
+// startArmed starts whatever is not running, one service with a failpoint. The service may
+// get there before it is ready.
+func (s *stack) startArmed(service, point string) {
+	s.t.Helper()
+	env := []string{failpoint.Variable + "=" + point}
+	if s.shape == "five" {
+		s.startService(service, env)
+		s.startProcesses(nil)
+		return
+	}
+	args := append([]string{"serve", "--listen", s.port("upright"), "--json", "--trace-file", s.traceFile("upright")}, s.storage()...)
+	p, _, err := spawn(s.t, env, "upright", args...)
+	s.programs["upright"] = p
+	select {
+	case <-p.gone: // killed before it was ready
+	default:
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // revive waits until the failpoint has killed the program, and starts it again without.
@@ -383,8 +402,8 @@ func startDaemon(t *testing.T, env []string, name string, args ...string) *progr
 	}
 	t.Cleanup(func() {
 		p.kill()
-		if t.Failed() {
-			t.Logf("%s:\n%s", name, p.log.tail(4000))
+		if log := p.log.tail(4000); t.Failed() && log != "" {
+			t.Logf("%s:\n%s", name, log)
 		}
 	})
 	go func() {

@@ -36,7 +36,9 @@ func TestF121(t *testing.T) {
 			t.Errorf("in room %s", got.GetRoomId())
 		}
 		openings := func() int {
-			got := w.find(func(r *bookingv1.ListOpeningsRequest) { r.AppointmentTypeId, r.PatientId, r.PlanId = typ, "pat_two", "pln_2" })
+			got := w.find(func(r *bookingv1.ListOpeningsRequest) {
+				r.AppointmentTypeId, r.PatientId, r.PlanId = typ, "pat_two", "pln_2"
+			})
 			return len(got.GetOpenings())
 		}
 		before := openings()
@@ -134,7 +136,9 @@ func TestF131(t *testing.T) {
 		if f := refused(t, err, "FIRST_MASSAGE"); f.Facts["duration_minutes"] != "30" {
 			t.Errorf("facts %v", f.Facts)
 		}
-		found := w.find(func(r *bookingv1.ListOpeningsRequest) { r.AppointmentTypeId, r.PatientId, r.DurationMinutes = massage, patient, 60 })
+		found := w.find(func(r *bookingv1.ListOpeningsRequest) {
+			r.AppointmentTypeId, r.PatientId, r.DurationMinutes = massage, patient, 60
+		})
 		if len(found.GetOpenings()) != 0 || found.GetRefused()[0].GetReason() != "FIRST_MASSAGE" {
 			t.Errorf("found %v", found)
 		}
@@ -174,7 +178,9 @@ func TestF162(t *testing.T) {
 		if f := refused(t, book(2), "CREDENTIAL_EXPIRED"); f.Facts["expire_date"] != "2026-12-01" {
 			t.Errorf("facts %v", f.Facts)
 		}
-		found := w.find(func(r *bookingv1.ListOpeningsRequest) { r.AppointmentTypeId, r.StartDate, r.EndDate = needles, "2026-11-30", "2026-12-04" })
+		found := w.find(func(r *bookingv1.ListOpeningsRequest) {
+			r.AppointmentTypeId, r.StartDate, r.EndDate = needles, "2026-11-30", "2026-12-04"
+		})
 		for _, o := range found.GetOpenings() {
 			if o.GetLocalStart() >= "2026-12-02" {
 				t.Errorf("offered %v", o)
@@ -183,7 +189,9 @@ func TestF162(t *testing.T) {
 		if len(found.GetOpenings()) != 2*16-1 {
 			t.Errorf("%d openings", len(found.GetOpenings()))
 		}
-		gone := w.find(func(r *bookingv1.ListOpeningsRequest) { r.AppointmentTypeId, r.StartDate, r.EndDate = needles, "2026-12-02", "2026-12-04" })
+		gone := w.find(func(r *bookingv1.ListOpeningsRequest) {
+			r.AppointmentTypeId, r.StartDate, r.EndDate = needles, "2026-12-02", "2026-12-04"
+		})
 		if len(gone.GetOpenings()) != 0 || len(gone.GetRefused()) != 1 || gone.GetRefused()[0].GetReason() != "CREDENTIAL_EXPIRED" {
 			t.Errorf("found %v", gone)
 		}

@@ -238,7 +238,7 @@ func TestAnswersLeaveNoTraceOutside(t *testing.T) {
 		{"fever": canary}, {"location": []any{canary}}, {"age": canary}, {canary: "no"}, {"fever": map[string]any{canary: canary}},
 	} {
 		_, err := w.intakes.UpdateIntake(w.patient(), &intakev1.UpdateIntakeRequest{IntakeId: i.GetIntakeId(), Etag: i.GetEtag(), Answers: values(t, bad)})
-		f := refused(t, err, fault.InvalidArgument, "INVALID_ARGUMENT")
+		f := refusal(t, err, fault.InvalidArgument, "INVALID_ARGUMENT")
 		if _, unknown := bad[canary]; !unknown && strings.Contains(f.Error()+f.Fields[0].Field+f.Fields[0].Description, canary) {
 			t.Errorf("the error repeats the answer: %v", f.Fields)
 		}
@@ -258,7 +258,7 @@ func TestAnswersLeaveNoTraceOutside(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
+		defer rows.Close() //nolint:errcheck // rows.Err tells
 		for rows.Next() {
 			var row [3]string
 			if err := rows.Scan(&row[0], &row[1], &row[2]); err != nil {

@@ -244,7 +244,7 @@ func TestMiniScreen(t *testing.T) {
 		bad := no()
 		bad["weather"] = true
 		_, err = w.triage.RecordMiniScreen(w.reception(), &intakev1.RecordMiniScreenRequest{PatientId: patient, Answers: bad})
-		if f := refused(t, err, fault.InvalidArgument, "INVALID_ARGUMENT"); f.Fields[0].Field != "answers.weather" {
+		if f := refusal(t, err, fault.InvalidArgument, "INVALID_ARGUMENT"); f.Fields[0].Field != "answers.weather" {
 			t.Errorf("%v", f.Fields)
 		}
 	})

@@ -224,7 +224,7 @@ func TestEveryAnswerHasItsRevision(t *testing.T) {
 		_, err = w.intakes.UpdateIntake(w.patient(), &intakev1.UpdateIntakeRequest{
 			IntakeId: i.GetIntakeId(), Etag: first, Answers: values(t, map[string]any{"fever": "yes", "trigger": "sport"}),
 		})
-		f := refused(t, err, fault.Aborted, "VERSION_MISMATCH")
+		f := refusal(t, err, fault.Aborted, "VERSION_MISMATCH")
 		if len(f.Fields) != 1 || f.Fields[0].Field != "answers.fever" {
 			t.Errorf("fields %v", f.Fields)
 		}

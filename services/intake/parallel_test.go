@@ -78,7 +78,7 @@ func (w *world) gateVersions() (out []int64) {
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
+		defer rows.Close() //nolint:errcheck // rows.Err tells
 		for rows.Next() {
 			var v int64
 			if err := rows.Scan(&v); err != nil {

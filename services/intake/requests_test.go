@@ -97,7 +97,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		"mini-screen of none": {func() error { return w.miniScreen(nil) }, "answers"},
 		"mini-screen of one":  {func() error { return w.miniScreen(map[string]bool{"fever": true}) }, "answers.chest_pain"},
 	} {
-		f := refused(t, tc.do(), fault.InvalidArgument, "INVALID_ARGUMENT")
+		f := refusal(t, tc.do(), fault.InvalidArgument, "INVALID_ARGUMENT")
 		if len(f.Fields) != 1 || f.Fields[0].Field != tc.field || f.Fields[0].Description == "" {
 			t.Errorf("%s: %+v", name, f.Fields)
 		}
@@ -106,7 +106,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		t.Errorf("something was stored: %v", got)
 	}
 	// All that is wrong is named at once, and nothing of a request that is wrong in part is saved.
-	f := refused(t, update(map[string]any{"nrs": 3, "fever": "warm", "shoe_size": 1}, "1")(), fault.InvalidArgument, "INVALID_ARGUMENT")
+	f := refusal(t, update(map[string]any{"nrs": 3, "fever": "warm", "shoe_size": 1}, "1")(), fault.InvalidArgument, "INVALID_ARGUMENT")
 	if len(f.Fields) != 2 || len(w.get(i.GetIntakeId()).GetAnswers()) != 0 {
 		t.Errorf("%+v", f.Fields)
 	}

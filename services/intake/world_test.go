@@ -220,7 +220,7 @@ func (w *world) events() []proto.Message {
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
+		defer rows.Close() //nolint:errcheck // rows.Err tells
 		for rows.Next() {
 			var name string
 			var payload []byte
@@ -279,8 +279,14 @@ func values(t testing.TB, in map[string]any) map[string]*structpb.Value {
 	return s.GetFields()
 }
 
-// refused checks the kind and reason of an error and returns it.
-func refused(t testing.TB, err error, kind fault.Kind, reason string) *fault.Error {
+// refused checks the kind and reason of an error.
+func refused(t testing.TB, err error, kind fault.Kind, reason string) {
+	t.Helper()
+	_ = refusal(t, err, kind, reason)
+}
+
+// refusal is refused for those who look at more of the error.
+func refusal(t testing.TB, err error, kind fault.Kind, reason string) *fault.Error {
 	t.Helper()
 	f := fault.From(err)
 	if err == nil || f.Kind != kind || f.Reason != reason {

@@ -73,6 +73,26 @@ func withAppointment(r *plansv1.RecordInjectionRequest, id string) *plansv1.Reco
 	return c
 }
 
+// Without an appointment named, a record is about the one session booked that day; on
+// another day, or when the physician says so, it is a session of its own.
+func TestWhichSessionARecordIsAbout(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.bookedInjection(patient, 1, "2027-01-04")
+		if other := w.recorded(complete(patient, "2027-01-03")); other.GetEntitlementId() != "" {
+			t.Errorf("a record of another day took the booked session: %v", other)
+		}
+		apart := complete(patient, "2027-01-04")
+		apart.SeparateSession = true
+		if own := w.recorded(apart); own.GetEntitlementId() != "" {
+			t.Errorf("a separate session took the booked one: %v", own)
+		}
+		if n := w.rows(`SELECT count(*) FROM ledger`); n != 3 {
+			t.Errorf("%d rows, want 3", n)
+		}
+	})
+}
+
 // Delivered without a record: it counts, and a task is open until the record is there. The
 // record's true date may be another than the booked one.
 func TestCompletedWithoutARecord(t *testing.T) {
@@ -257,6 +277,19 @@ func TestStruckOutRecordOfAClaim(t *testing.T) {
 			PatientId: patient, InjectionId: made.GetInjectionId(), Etag: made.GetEtag(), Action: "MARK_ENTERED_IN_ERROR", Reason: "wrong patient",
 		})
 		if err != nil || got.GetInjection().GetState() != "BOOKED" || got.GetInjection().GetLocalDate() != "2027-01-08" {
+			t.Errorf("%v, %v", got, err)
+		}
+		// An outcome never goes back: BOOKED that comes after CANCELLED changes nothing.
+		r := w.bookedInjection("pat_late", 2, "2027-01-08")
+		made = w.recorded(withAppointment(complete("pat_late", "2027-01-03"), "apt_2"))
+		w.booking.cancel(fact(r, r.GetSessions()[0]))
+		w.booking.book(fact(r, r.GetSessions()[0]))
+		w.heard(w.booking.producer)
+		list := w.injectionsOf("pat_late")
+		got, err = w.injections.AmendInjection(w.physician(), &plansv1.AmendInjectionRequest{
+			PatientId: "pat_late", InjectionId: made.GetInjectionId(), Etag: list[0].GetEtag(), Action: "MARK_ENTERED_IN_ERROR", Reason: "wrong patient",
+		})
+		if err != nil || got.GetInjection().GetState() != "RELEASED" {
 			t.Errorf("%v, %v", got, err)
 		}
 	})

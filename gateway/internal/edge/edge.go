@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"google.golang.org/grpc/metadata"
+
 	"github.com/upright-clinic/upright/gateway/internal/exchange"
 	"github.com/upright-clinic/upright/gateway/internal/limit"
 	"github.com/upright-clinic/upright/gateway/internal/problem"
@@ -31,6 +33,9 @@ const APIPrefix = "/v1/"
 const (
 	headerRequestID  = "Idempotency-Key"
 	headerBackground = "Upright-Background"
+	// metadataClientAddress tells the directory, which throttles sign-ins, where one comes
+	// from. It believes this of a call that the gateway signs in its own name.
+	metadataClientAddress = "upright-client-address"
 )
 
 // Limits are how much callers may do.
@@ -240,6 +245,9 @@ func (e *Edge) admit(r *http.Request, access route.Access, strict bool, form rou
 	}
 	if f := access.Check(caller); f != nil {
 		return nil, f
+	}
+	if strict {
+		ctx = metadata.AppendToOutgoingContext(authn.WithService(ctx, "gateway", ""), metadataClientAddress, x.Address)
 	}
 	if id := r.Header.Get(headerRequestID); id != "" {
 		ctx = requestid.With(ctx, id)

@@ -215,7 +215,7 @@ func (p *program) kit(ctx context.Context) (Kit, error) {
 // saying so in /readyz, until the context ends; a SQLite file is there or wrong.
 func (p *program) openDatabase(ctx context.Context) (*sqldb.DB, error) {
 	url := p.flags.database()
-	cfg := sqldb.Config{URL: url, Schema: p.flags.schema(), MaxConns: p.flags.MaxConns}
+	cfg := sqldb.Config{URL: url, Schema: p.flags.schema(), MaxConns: p.flags.MaxConns, Clock: p.clock, Log: p.log}
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		db, err := sqldb.Open(ctx, cfg)
 		if err == nil {

@@ -26,9 +26,9 @@ const (
 	relayPoll = 250 * time.Millisecond
 	// relayPace is the least time from round to round. The first event after a quiet moment
 	// goes out at once; under load a round takes along what came meanwhile, so the relay
-	// commits 33 times a second however many bookings there are. Doubling the batch halves
+	// commits ten times a second however many bookings there are. Doubling the batch halves
 	// what an event costs (measured at 900 events/s).
-	relayPace = 30 * time.Millisecond
+	relayPace = 100 * time.Millisecond
 	// relayTimeout bounds the database work of one round.
 	relayTimeout = 30 * time.Second
 )

@@ -39,6 +39,9 @@ var errRowsOpen = errors.New("sqldb: a statement while the rows of another are o
 // errTxOver is what a transaction says after its function returned.
 var errTxOver = errors.New("sqldb: the transaction is over")
 
+// errOneQuery is what ReadOne says to anything but one SELECT.
+var errOneQuery = errors.New("sqldb: ReadOne makes one query, a SELECT")
+
 // insideKey marks the context that a running transaction hands out.
 type insideKey struct{}
 

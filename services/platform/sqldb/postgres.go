@@ -170,6 +170,19 @@ func (db *DB) readPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	return err
 }
 
+// readOnePostgres runs f, whose one query is a transaction of its own.
+func (db *DB) readOnePostgres(ctx context.Context, f func(tx *Tx) error) error {
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // gives it back to the pool
+	if err := runIn(&Tx{db: db, caller: ctx, now: db.clock.Now(), run: pgSession{conn}, single: true}, f); err != nil {
+		return lost(ctx, conn, err)
+	}
+	return nil
+}
+
 // once runs f one time. The caller's ctx ends the wait for a connection and every
 // statement; the transaction itself lives a little longer, so that a commit is not cut off
 // in the middle, whose outcome nobody would know.
@@ -232,18 +245,25 @@ func lost(ctx context.Context, conn *sql.Conn, err error) error {
 	return err
 }
 
-// pgSession runs statements on a PostgreSQL transaction. pgx prepares them once a
-// connection and keeps them by their text.
-type pgSession struct{ tx *sql.Tx }
+// pgSession runs statements on a PostgreSQL transaction, or on a connection without one.
+// pgx prepares them once a connection and keeps them by their text.
+type pgSession struct{ on pgRunner }
+
+// pgRunner is what *sql.Tx and *sql.Conn have in common.
+type pgRunner interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
 
 func (s pgSession) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	return s.tx.ExecContext(ctx, query, args...)
+	return s.on.ExecContext(ctx, query, args...)
 }
 
 func (s pgSession) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	return s.tx.QueryContext(ctx, query, args...)
+	return s.on.QueryContext(ctx, query, args...)
 }
 
 func (s pgSession) queryRow(ctx context.Context, query string, args []any) *sql.Row {
-	return s.tx.QueryRowContext(ctx, query, args...)
+	return s.on.QueryRowContext(ctx, query, args...)
 }

@@ -107,6 +107,17 @@ func (l *lite) read(ctx context.Context, db *DB, f func(tx *Tx) error) error {
 	return runIn(&Tx{db: db, caller: ctx, now: db.clock.Now(), run: c}, f)
 }
 
+// readOne runs f, whose one query is a transaction of its own, on a reader.
+func (l *lite) readOne(ctx context.Context, db *DB, f func(tx *Tx) error) error {
+	c, err := l.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{db: db, caller: ctx, now: db.clock.Now(), run: c, single: true}
+	defer func() { l.readers.put(c, tx.failed == nil) }()
+	return runIn(tx, f)
+}
+
 // close ends the writer after what it accepted, then everything else. The last connection
 // that closes moves the log into the file. It may be called again.
 func (l *lite) close() (err error) {
@@ -162,14 +173,16 @@ func (r *readers) take(ctx context.Context) (*liteConn, error) {
 	return c, nil
 }
 
-// give ends the reader's transaction and puts it back, or closes it when it is no longer
-// good for another.
-func (r *readers) give(c *liteConn) {
+// give ends the reader's transaction and puts it back.
+func (r *readers) give(c *liteConn) { r.put(c, c.command("ROLLBACK") == nil) }
+
+// put puts a reader without a transaction back, or closes it when it is no longer good for
+// another.
+func (r *readers) put(c *liteConn, good bool) {
 	defer func() { <-r.slots }()
-	err := c.command("ROLLBACK")
 	c.trim()
 	r.mu.Lock()
-	keep := err == nil && !r.closed
+	keep := good && !r.closed
 	if keep {
 		r.idle = append(r.idle, c)
 	}

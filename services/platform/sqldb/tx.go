@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type Tx struct {
 	rows   *sql.Rows // the last query's, perhaps still open
 	failed error     // the first statement that failed
 	over   bool
+	single bool // ReadOne's: there is no transaction around the statement
+	spent  bool // the one statement of a single was made
 	commit []func()
 }
 
@@ -33,7 +36,7 @@ type session interface {
 // Exec runs a statement and tells how many rows it changed. Its text must be a constant:
 // statements are prepared once a connection and kept by their text.
 func (tx *Tx) Exec(query string, args ...any) (affected int64, err error) {
-	if err := tx.ready(); err != nil {
+	if err := tx.ready(query); err != nil {
 		return 0, err
 	}
 	res, err := tx.run.exec(tx.caller, query, args)
@@ -46,7 +49,7 @@ func (tx *Tx) Exec(query string, args ...any) (affected int64, err error) {
 // Query runs a query; the caller closes the rows before the next statement and looks at
 // their Err.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
-	if err := tx.ready(); err != nil {
+	if err := tx.ready(query); err != nil {
 		return nil, err
 	}
 	rows, err := tx.run.query(tx.caller, query, args)
@@ -60,7 +63,7 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 // QueryRow runs a query for one row; its Scan, which must be called, returns ErrNoRows when
 // there is none.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
-	if err := tx.ready(); err != nil {
+	if err := tx.ready(query); err != nil {
 		return failedRow(err)
 	}
 	row := tx.run.queryRow(tx.caller, query, args)
@@ -70,11 +73,16 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	return row
 }
 
-// ready says why no statement may follow, if so.
-func (tx *Tx) ready() error {
+// ready says why the statement may not follow, if so.
+func (tx *Tx) ready(query string) error {
 	switch {
 	case tx.over:
 		return errTxOver
+	case tx.single:
+		if tx.spent || !strings.HasPrefix(query, "SELECT ") {
+			return tx.fail(errOneQuery)
+		}
+		tx.spent = true
 	case tx.failed == nil && tx.rows != nil:
 		if err := tx.closedRows(); err != nil {
 			return err

@@ -50,7 +50,7 @@ func New(db *sqldb.DB, peers *peer.Peers, clk clock.Clock, log *slog.Logger) *Ap
 		started: clk.Now(),
 	}
 	if db.Dialect() == sqldb.SQLite {
-		a.Sheets = calendar.NewSheets()
+		a.Sheets = calendar.NewSheets(clk)
 	}
 	return a
 }

@@ -83,9 +83,12 @@ func (a *App) examine(tx *sqldb.Tx, w *wish) (*placement, []*fault.Error, error)
 	if err := e.checkHold(); err != nil {
 		return nil, nil, err
 	}
-	e.checkPlace()
+	outside := e.checkPlace()
 	if err := e.checkRules(); err != nil {
 		return nil, nil, err
+	}
+	if outside != nil {
+		e.refuse(outside)
 	}
 	if len(e.refused) > 0 && !w.explain {
 		return nil, e.refused, nil
@@ -154,28 +157,30 @@ func (e *examination) checkHold() error {
 	return nil
 }
 
-// checkPlace finds where the practitioner works then. An override books outside working hours
-// where the practitioner, or the wanted room, usually is.
-func (e *examination) checkPlace() {
+// checkPlace finds where the practitioner works then, or refuses. An override books outside
+// working hours where the practitioner, or the wanted room, usually is.
+func (e *examination) checkPlace() (refusal *fault.Error) {
 	w, p := e.w, e.p
 	at, works := w.clinic.WorksAt(w.practitioner.ID, p.footprint.Practitioner)
 	if !works {
-		refusal := fault.New(fault.Aborted, "OUTSIDE_SHIFT", "The practitioner does not work at that time.").
+		refusal = fault.New(fault.Aborted, "OUTSIDE_SHIFT", "The practitioner does not work at that time.").
 			With("resource_kind", string(schedule.PractitionerResource)).With("resource_id", w.practitioner.ID)
 		at = w.clinic.Resources[w.roomID].LocationID
 		if usual := w.clinic.LocationsOf(w.practitioner.ID); at == "" && len(usual) > 0 {
 			at = usual[0]
 		}
 		switch {
-		case at == "":
-			e.refuse(refusal)
+		case at == "": // nowhere to book it
 		case w.override == "":
-			e.refuse(refusal.With("overridable", "true"))
+			refusal = refusal.With("overridable", "true")
+		default:
+			refusal = nil
 		}
 	}
 	p.locationID = at
 	p.zone = w.clinic.ZoneOf(at)
 	p.date = civil.Of(p.footprint.Visit.Start(), p.zone)
+	return refusal
 }
 
 // checkRules asks the rules of type, time, person and gate.
@@ -186,7 +191,7 @@ func (e *examination) checkRules() error {
 	visit := schedule.Visit{
 		Type: &w.typ.Type, Practitioner: w.practitioner, By: w.who.party, Mode: w.mode, Minutes: w.minutes,
 		Start: p.footprint.Visit.Start(), Date: p.date, Today: today, Now: now,
-		UnderPlan: w.planID != "" || w.ungated, Override: w.override != "",
+		UnderPlan: w.planID != "" || w.ungated,
 	}
 	if w.typ.Discipline == schedule.Massage && w.patientID != "" {
 		first, err := e.firstMassage()
@@ -253,7 +258,7 @@ func (e *examination) ownHold(h *store.Hold) bool {
 	if h.ID == e.w.holdID && (h.OwnerSubject == e.w.who.Subject || sameToken(h.OwnerToken, e.w.ownerToken)) {
 		return true
 	}
-	return h.OwnerSubject == e.w.who.Subject && h.PatientID != "" && h.PatientID == e.w.patientID
+	return false
 }
 
 func sameToken(want, got string) bool {

@@ -2,21 +2,30 @@ package calendar
 
 import (
 	"sync"
+	"time"
 
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/clock"
 )
 
 // Sheets keeps the day sheets that are looked at again and again. It is only of use where this
 // process is the one that writes (SQLite): every commit drops what it changed before its
 // caller hears of it, so a sheet is never older than an answer.
 type Sheets struct {
+	clock clock.Clock
+
 	mu   sync.RWMutex
-	days map[sheetKey][]*store.Appointment
+	days map[sheetKey]sheet
 	// changed is the number of the last change of a day. Changes up to forgotten are not in
 	// it any more and count as changes of every day.
 	changed            map[sheetKey]uint64
 	changes, forgotten uint64
+}
+
+type sheet struct {
+	rows     []*store.Appointment
+	loadedAt time.Time
 }
 
 type sheetKey struct {
@@ -24,24 +33,30 @@ type sheetKey struct {
 	date   civil.Date
 }
 
-// maxSheets bounds what is kept: a screen looks at a handful of days.
-const maxSheets = 256
+const (
+	// maxSheets bounds what is kept: a screen looks at a handful of days.
+	maxSheets = 256
+	// maxAge bounds how long a change by another process, such as an operator's tool on the
+	// same file, can go unseen.
+	maxAge = time.Second
+)
 
 // NewSheets returns an empty cache.
-func NewSheets() *Sheets {
-	return &Sheets{days: map[sheetKey][]*store.Appointment{}, changed: map[sheetKey]uint64{}}
+func NewSheets(clk clock.Clock) *Sheets {
+	return &Sheets{clock: clk, days: map[sheetKey]sheet{}, changed: map[sheetKey]uint64{}}
 }
 
 // Day returns the day's appointments, by start, from memory or from load. The rows are shared
 // and must not be changed.
 func (s *Sheets) Day(clinicID string, date civil.Date, load func() ([]*store.Appointment, error)) ([]*store.Appointment, error) {
 	key := sheetKey{clinicID, date}
+	now := s.clock.Now()
 	s.mu.RLock()
-	rows, ok := s.days[key]
+	kept, ok := s.days[key]
 	before := s.changes
 	s.mu.RUnlock()
-	if ok {
-		return rows, nil
+	if ok && now.Sub(kept.loadedAt) < maxAge {
+		return kept.rows, nil
 	}
 	rows, err := load()
 	if err != nil {
@@ -53,7 +68,7 @@ func (s *Sheets) Day(clinicID string, date civil.Date, load func() ([]*store.App
 		if len(s.days) >= maxSheets {
 			clear(s.days)
 		}
-		s.days[key] = rows
+		s.days[key] = sheet{rows, now}
 	}
 	return rows, nil
 }

@@ -36,8 +36,6 @@ type Visit struct {
 	Date, Today civil.Date
 	Now         time.Time
 	UnderPlan   bool
-	// Override is staff's decision to book outside working hours or over somebody.
-	Override bool
 	// FirstMassage says that the patient has no massage before Start that took place or
 	// will. It matters for massage only.
 	FirstMassage bool

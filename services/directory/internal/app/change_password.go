@@ -41,11 +41,7 @@ func (a *App) ChangePassword(ctx context.Context, request []byte, current, next,
 	if err != nil {
 		return account, err
 	}
-	hash, err := a.hashFor(ctx, account.Email, next)
-	if err != nil {
-		return account, err
-	}
-	return account, a.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return account, a.writeHash(ctx, account.Email, next, func(tx *sqldb.Tx, hash string) error {
 		// A retry of a change that succeeded finds the current password wrong, and its request
 		// id done.
 		_, _, err := requestid.OnceAs(ctx, tx, "ChangePassword", request, account.ID, func() error {

@@ -24,12 +24,8 @@ func (a *App) CreateAccount(ctx context.Context, request []byte, account people.
 	if err := a.checkPassword(ctx, account, "password", password); err != nil {
 		return account, err
 	}
-	hash, err := a.hashFor(ctx, account.Email, password)
-	if err != nil {
-		return account, err
-	}
 	var made people.Account
-	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = a.writeHash(ctx, account.Email, password, func(tx *sqldb.Tx, hash string) error {
 		id, _, err := requestid.OnceAs(ctx, tx, "CreateAccount", request, account.ID, func() error {
 			if err := checkOwner(tx, c.scope, account); err != nil {
 				return err

@@ -166,17 +166,43 @@ func (p *passwords) stale(encoded string, salt []byte) bool {
 	return err != nil || c != p.cost || !bytes.Equal(used, salt)
 }
 
-// hashFor gives the hash of a password for a sign-in name, whose accounts share a salt.
-func (a *App) hashFor(ctx context.Context, email, password string) (string, error) {
+// errSaltTaken means that somebody gave the sign-in name another salt meanwhile.
+var errSaltTaken = errors.New("app: the sign-in name has got another salt")
+
+// writeHash runs write with the hash of a password for a sign-in name, in the transaction that
+// keeps the name's salt: accounts of one name share it. A name that gets its salt from somebody
+// else at the same moment is hashed again with that one.
+func (a *App) writeHash(ctx context.Context, email, password string, write func(tx *sqldb.Tx, hash string) error) error {
 	fresh := make([]byte, saltSize)
 	_, _ = rand.Read(fresh) // never fails
-	var salt []byte
-	err := a.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-		salt, err = store.Salt(tx, people.EmailKey(email), fresh)
-		return err
-	})
-	if err != nil {
-		return "", err
+	for {
+		salt := fresh
+		err := a.db.Read(ctx, func(tx *sqldb.Tx) error {
+			known, err := store.FindSalt(tx, people.EmailKey(email))
+			if known != nil {
+				salt = known
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		hash, err := a.passwords.hash(ctx, password, salt)
+		if err != nil {
+			return err
+		}
+		err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+			kept, err := store.Salt(tx, people.EmailKey(email), salt)
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(kept, salt) {
+				return errSaltTaken
+			}
+			return write(tx, hash)
+		})
+		if !errors.Is(err, errSaltTaken) {
+			return err
+		}
 	}
-	return a.passwords.hash(ctx, password, salt)
 }

@@ -43,10 +43,6 @@ func (a *App) RegisterPatient(ctx context.Context, request []byte, r Registratio
 			return patient, err
 		}
 	}
-	hash, err := a.hashFor(ctx, r.Patient.Email, r.Password)
-	if err != nil {
-		return patient, err
-	}
 	scope := store.WholeClinic(clinic.ID)
 	r.Patient.ID = ident.New("pat")
 	account := people.Account{
@@ -56,7 +52,7 @@ func (a *App) RegisterPatient(ctx context.Context, request []byte, r Registratio
 	// Nobody is signed in: the request id belongs to the clinic, and the new account acts.
 	nobody := authn.With(ctx, authn.Principal{ClinicID: clinic.ID})
 	actor := authn.With(ctx, authn.Principal{Subject: account.ID, ClinicID: clinic.ID})
-	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = a.writeHash(ctx, account.Email, r.Password, func(tx *sqldb.Tx, hash string) error {
 		id, _, err := requestid.OnceAs(nobody, tx, "RegisterPatient", request, r.Patient.ID, func() error {
 			if err := insertPatient(actor, tx, scope, r.Patient, "patient.register"); err != nil {
 				return err

@@ -19,12 +19,8 @@ func (a *App) SetPassword(ctx context.Context, request []byte, accountID, passwo
 	if err := a.checkPassword(ctx, account, "password", password); err != nil {
 		return account, err
 	}
-	hash, err := a.hashFor(ctx, account.Email, password)
-	if err != nil {
-		return account, err
-	}
 	scope := store.WholeClinic(account.ClinicID)
-	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = a.writeHash(ctx, account.Email, password, func(tx *sqldb.Tx, hash string) error {
 		_, _, err := requestid.OnceAs(ctx, tx, "SetPassword", request, accountID, func() error {
 			if _, err := store.SetPasswordHash(tx, scope, accountID, "", hash); err != nil {
 				return err

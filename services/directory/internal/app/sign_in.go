@@ -59,17 +59,22 @@ func (a *App) SignIn(ctx context.Context, c Credentials) (SignIn, error) {
 	if hit < 0 {
 		return SignIn{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED", "Address or password is not right.")
 	}
-	rehashed := ""
+	s, write := a.newSession(ctx, candidates[hit], limiters)
 	if a.passwords.stale(candidates[hit].PasswordHash, salt) {
-		if rehashed, err = a.hashFor(ctx, candidates[hit].Email, c.Password); err != nil {
-			return SignIn{}, err
-		}
+		err = a.writeHash(ctx, candidates[hit].Email, c.Password, write)
+	} else {
+		err = a.db.Write(ctx, func(tx *sqldb.Tx) error { return write(tx, "") })
 	}
-	return a.beginSession(ctx, candidates[hit], rehashed, limiters)
+	if err != nil {
+		return SignIn{}, err
+	}
+	a.log.InfoContext(ctx, "session begun", slog.String("account_id", s.Account.ID), slog.String("session_id", s.Session.ID))
+	return s, nil
 }
 
-// beginSession stores the session, and the password's hash when it was computed anew.
-func (a *App) beginSession(ctx context.Context, holder store.Candidate, rehashed string, limiters []limiter) (SignIn, error) {
+// newSession gives a session and what stores it, with the password's hash when it was computed
+// anew.
+func (a *App) newSession(ctx context.Context, holder store.Candidate, limiters []limiter) (SignIn, func(*sqldb.Tx, string) error) {
 	now := a.clock.Now()
 	token, hashed := newToken()
 	s := SignIn{Token: token, Account: holder.Account, Session: store.Session{
@@ -78,7 +83,7 @@ func (a *App) beginSession(ctx context.Context, holder store.Candidate, rehashed
 	}}
 	scope := store.WholeClinic(holder.ClinicID)
 	ctx = authn.With(ctx, authn.Principal{Subject: holder.ID, ClinicID: holder.ClinicID, SessionID: s.Session.ID})
-	err := a.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return s, func(tx *sqldb.Tx, rehashed string) error {
 		// A password that was replaced since it was checked must not begin a session.
 		hash, err := store.LockPasswordHash(tx, scope, holder.ID)
 		if err != nil {
@@ -99,12 +104,7 @@ func (a *App) beginSession(ctx context.Context, holder store.Candidate, rehashed
 			return err
 		}
 		return note(ctx, tx, "session.begin", s.Session.ID, nil)
-	})
-	if err != nil {
-		return SignIn{}, err
 	}
-	a.log.InfoContext(ctx, "session begun", slog.String("account_id", holder.ID), slog.String("session_id", s.Session.ID))
-	return s, nil
 }
 
 // IdleLimit is how long a new session lives without use.

@@ -44,10 +44,12 @@ func TestCleanPatient(t *testing.T) {
 		t.Errorf("not cleaned: %+v", clean)
 	}
 	for want, spoil := range map[string]func(*Patient){
-		"patient.given_name":              func(p *Patient) { p.GivenName = " " },
-		"patient.family_name":             func(p *Patient) { p.FamilyName = "?" },
-		"patient.preferred_name":          func(p *Patient) { p.PreferredName = "a\x00" },
-		"patient.former_names":            func(p *Patient) { p.FormerNames = strings.Repeat("a b c d e f g h ", 4) + "1 2 3 4 5 6 7 8 9 i j k l m n o p" },
+		"patient.given_name":     func(p *Patient) { p.GivenName = " " },
+		"patient.family_name":    func(p *Patient) { p.FamilyName = "?" },
+		"patient.preferred_name": func(p *Patient) { p.PreferredName = "a\x00" },
+		"patient.former_names": func(p *Patient) {
+			p.FormerNames = strings.Repeat("a b c d e f g h ", 4) + "1 2 3 4 5 6 7 8 9 i j k l m n o p"
+		},
 		"patient.birth_date":              func(p *Patient) { p.BirthDate = today.AddDays(1) },
 		"patient.phone":                   func(p *Patient) { p.Phone = "none" },
 		"patient.email":                   func(p *Patient) { p.Email = "none" },

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/upright-clinic/upright/services/intake/internal/gate"
+	"github.com/upright-clinic/upright/services/intake/internal/store"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -20,12 +22,69 @@ type GateView struct {
 // BookingGate returns what may be booked for a patient as of now; a patient whom intake has
 // never heard of is not screened. A service in its own name says which clinic it means. It
 // fails with NOT_FOUND for a patient whom the caller may not know of.
+//
+// Every booking asks, so it is one query: moveGate keeps beside the gate what follows from
+// the facts. After an update of the rules the facts are read anew until the gate moves.
 func (a *App) BookingGate(ctx context.Context, clinicID, patientID string) (view GateView, err error) {
 	p, err := scopedCaller(ctx, clinicID)
 	if err != nil {
 		return view, err
 	}
+	set, err := a.forms.Facts()
+	if err != nil {
+		return view, err
+	}
+	rules := set.RuleSetVersion()
+	var counts bool
+	err = a.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
+		rows, err := store.Records(tx, p.ClinicID, patientID)
+		if err != nil {
+			return err
+		}
+		view, counts, err = keptGate(rows, patientID, rules, p, tx.Now())
+		return err
+	})
+	if err == nil && !counts {
+		view, err = a.readGate(ctx, p, patientID)
+	}
 	view.Audience = audience(p)
+	return view, err
+}
+
+// keptGate makes the gate of a person's records and of what their gate keeps as known. It
+// reports false when that was made by another rule set than the one in force.
+func keptGate(rows []store.Record, patientID, rules string, p authn.Principal, now time.Time) (view GateView, counts bool, err error) {
+	who := person{patientID: patientID, rootID: patientID}
+	gates := make([]store.Gate, len(rows))
+	var root store.Gate
+	for i, r := range rows {
+		gates[i] = r.Gate
+		who.rootID = r.RootID
+		who.members = append(who.members, store.Patient{PatientID: r.Gate.PatientID, RootID: r.RootID})
+		if r.Gate.PatientID == r.RootID {
+			root = r.Gate
+		}
+	}
+	if !who.sees(p) {
+		return view, true, fault.NotFoundf("patient")
+	}
+	// Nothing is known about a record that stands alone and whose gate never moved.
+	alone := len(rows) == 0 || len(rows) == 1 && root.PatientID != ""
+	untouched := alone && root.Version == 0
+	if !untouched && root.KnownBy != rules {
+		return view, false, nil
+	}
+	k, err := keptKnown(root)
+	if err != nil {
+		return view, true, err
+	}
+	own, err := ownOf(gates)
+	view = GateView{PatientID: who.rootID, Version: root.Version, Gate: gate.Of(own, k.Hard, k.Soft, now)}
+	return view, true, err
+}
+
+// readGate is BookingGate from the facts themselves.
+func (a *App) readGate(ctx context.Context, p authn.Principal, patientID string) (view GateView, err error) {
 	err = a.db.Read(ctx, func(tx *sqldb.Tx) error {
 		who, err := personOf(tx, p.ClinicID, patientID, false)
 		if err != nil {

@@ -112,7 +112,7 @@ func (a *App) RecordClinicalFact(ctx context.Context, in RecordClinicalFact) (fa
 			if err != nil {
 				return "", err
 			}
-			if _, err := moveGate(ctx, tx, p.ClinicID, who, noChange, factsChanged(p.ClinicID, who.rootID)); err != nil {
+			if err := a.moveGate(ctx, tx, p.ClinicID, who, noChange, factsChanged(p.ClinicID, who.rootID)); err != nil {
 				return "", err
 			}
 			return f.FactID, audit.Write(ctx, tx, audit.Entry{

@@ -23,28 +23,34 @@ const gateAggregate = "booking_gate"
 // moveGate changes what the triage of one record says, gives the person's gate its next
 // version and appends the event of it. Whoever holds the gate's lock decides alone, so
 // versions and events follow each other without gaps.
-func moveGate(ctx context.Context, tx *sqldb.Tx, clinicID string, who person, change func(*store.Gate), event func(version int64) proto.Message) (int64, error) {
+//
+// Every transaction that stores facts, releases or merges calls it after them, for each
+// record that lives on: what follows from them is kept in the gate's row.
+func (a *App) moveGate(ctx context.Context, tx *sqldb.Tx, clinicID string, who person, change func(*store.Gate), event func(version int64) proto.Message) error {
 	root, err := store.LockGate(tx, clinicID, who.rootID)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if who.patientID == who.rootID {
 		change(&root)
 	} else {
 		own, err := store.LockGate(tx, clinicID, who.patientID)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		change(&own)
 		if err := store.PutGate(tx, clinicID, own); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	root.Version++
-	if err := store.PutGate(tx, clinicID, root); err != nil {
-		return 0, err
+	if err := a.keepKnown(tx, clinicID, &root); err != nil {
+		return err
 	}
-	return root.Version, eventlog.Append(ctx, tx, eventlog.Event{
+	if err := store.PutGate(tx, clinicID, root); err != nil {
+		return err
+	}
+	return eventlog.Append(ctx, tx, eventlog.Event{
 		AggregateType: gateAggregate, AggregateID: who.rootID, AggregateVersion: root.Version, Message: event(root.Version),
 	})
 }
@@ -57,6 +63,45 @@ func factsChanged(clinicID, patientID string) func(int64) proto.Message {
 	return func(version int64) proto.Message {
 		return &intakev1.FactsChanged{ClinicId: clinicID, PatientId: patientID, GateVersion: version}
 	}
+}
+
+// kept is the stored form of what speaks against treatments.
+type kept struct {
+	Hard []triage.Block `json:"hard,omitempty"`
+	Soft []triage.Block `json:"soft,omitempty"`
+}
+
+// keepKnown puts what follows from a person's facts and releases into the row of the gate.
+// In the row of a record that was merged into another it does not count.
+func (a *App) keepKnown(tx *sqldb.Tx, clinicID string, g *store.Gate) error {
+	g.Known, g.KnownBy = "", ""
+	set, err := a.forms.Facts()
+	if err != nil {
+		return err
+	}
+	who, err := personOf(tx, clinicID, g.PatientID, false)
+	if err != nil || who.rootID != g.PatientID {
+		return err
+	}
+	k, err := a.knownOf(tx, clinicID, who)
+	if err != nil {
+		return err
+	}
+	g.KnownBy = set.RuleSetVersion()
+	if len(k.against) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(kept{Hard: k.hard, Soft: k.soft})
+	g.Known = string(data)
+	return err
+}
+
+// keptKnown reads what keepKnown kept.
+func keptKnown(g store.Gate) (k kept, err error) {
+	if g.Known != "" {
+		err = json.Unmarshal([]byte(g.Known), &k)
+	}
+	return k, err
 }
 
 // known is what is known about a person that bears on treatments.
@@ -170,20 +215,27 @@ func (a *App) gateOf(tx *sqldb.Tx, clinicID string, who person) (gate.Gate, int6
 		return gate.Gate{}, 0, err
 	}
 	var version int64
-	own := make([]gate.Own, 0, len(rows))
 	for _, r := range rows {
 		if r.PatientID == who.rootID {
 			version = r.Version
 		}
+	}
+	own, err := ownOf(rows)
+	return gate.Of(own, k.hard, k.soft, tx.Now()), version, err
+}
+
+// ownOf returns what the triage of each record says.
+func ownOf(rows []store.Gate) (own []gate.Own, err error) {
+	for _, r := range rows {
 		o := gate.Own{
 			Level: levelOf(r.Level), Provisional: r.Provisional, Voided: r.Voided, IntakeID: r.IntakeID, ExpireTime: r.ExpiresAt,
 		}
 		if r.TriageDate != "" {
 			if o.Date, err = civil.Parse(r.TriageDate); err != nil {
-				return gate.Gate{}, 0, err
+				return nil, err
 			}
 		}
 		own = append(own, o)
 	}
-	return gate.Of(own, k.hard, k.soft, tx.Now()), version, nil
+	return own, nil
 }

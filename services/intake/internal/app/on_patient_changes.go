@@ -41,7 +41,7 @@ func (a *App) OnPatientMerged(ctx context.Context, tx *sqldb.Tx, clinicID, survi
 			return err
 		}
 	}
-	return tellRegrouped(ctx, tx, clinicID, survivor.rootID, merged.rootID)
+	return a.tellRegrouped(ctx, tx, clinicID, survivor.rootID, merged.rootID)
 }
 
 // OnPatientUnmerged takes a merge back: the restored record, and those that had been merged
@@ -75,13 +75,13 @@ func (a *App) OnPatientUnmerged(ctx context.Context, tx *sqldb.Tx, clinicID, sur
 			return err
 		}
 	}
-	return tellRegrouped(ctx, tx, clinicID, survivor.rootID, restoredID)
+	return a.tellRegrouped(ctx, tx, clinicID, survivor.rootID, restoredID)
 }
 
 // tellRegrouped gives the gates of both records a version above what either had, and tells
 // that what is known changed, so that whoever keeps a copy asks again.
-func tellRegrouped(ctx context.Context, tx *sqldb.Tx, clinicID, a, b string) error {
-	first, second := min(a, b), max(a, b) // locks in one order
+func (a *App) tellRegrouped(ctx context.Context, tx *sqldb.Tx, clinicID, one, other string) error {
+	first, second := min(one, other), max(one, other) // locks in one order
 	x, err := store.LockGate(tx, clinicID, first)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func tellRegrouped(ctx context.Context, tx *sqldb.Tx, clinicID, a, b string) err
 			return err
 		}
 		alone := person{patientID: g.PatientID, rootID: g.PatientID}
-		if _, err := moveGate(ctx, tx, clinicID, alone, noChange, factsChanged(clinicID, g.PatientID)); err != nil {
+		if err := a.moveGate(ctx, tx, clinicID, alone, noChange, factsChanged(clinicID, g.PatientID)); err != nil {
 			return err
 		}
 	}

@@ -231,7 +231,7 @@ func (a *App) setLevel(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 	}
 	told := &intakev1.TriageOverridden{ClinicId: p.ClinicID, IntakeId: i.IntakeID, PatientId: who.rootID, Level: typev1.TriageLevel(in.Level)}
 	if own.IntakeID == i.IntakeID {
-		_, err = moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
+		err = a.moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
 			g.Level, g.Voided = int(in.Level), false
 		}, func(version int64) proto.Message {
 			told.GateVersion = version
@@ -273,7 +273,7 @@ func (a *App) decideMiniScreen(ctx context.Context, tx *sqldb.Tx, p authn.Princi
 	if err := closeTask(tx, p, t, in, set, zone); err != nil {
 		return err
 	}
-	_, err = moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
+	err = a.moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
 		g.Level, g.Voided, g.Provisional = int(in.Level), false, false
 		g.TriageDate, g.ExpiresAt = civil.Of(tx.Now(), zone).String(), gate.ValidUntil(tx.Now(), set.Policy.ValidDays)
 	}, func(version int64) proto.Message {

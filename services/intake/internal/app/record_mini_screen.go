@@ -169,7 +169,7 @@ func (a *App) followScreen(ctx context.Context, tx *sqldb.Tx, p authn.Principal,
 		return "", err
 	}
 	told := &intakev1.TriageOverridden{ClinicId: p.ClinicID, PatientId: who.rootID}
-	_, err = moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
+	err = a.moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {
 		void(g, level, tx.Now(), set, zone)
 		told.IntakeId, told.Level = g.IntakeID, typev1.TriageLevel(g.Level)
 	}, func(version int64) proto.Message {

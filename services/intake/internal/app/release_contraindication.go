@@ -101,7 +101,7 @@ func (a *App) release(ctx context.Context, tx *sqldb.Tx, p authn.Principal, who 
 	if err != nil {
 		return err
 	}
-	if _, err := moveGate(ctx, tx, p.ClinicID, who, noChange, factsChanged(p.ClinicID, who.rootID)); err != nil {
+	if err := a.moveGate(ctx, tx, p.ClinicID, who, noChange, factsChanged(p.ClinicID, who.rootID)); err != nil {
 		return err
 	}
 	return audit.Write(ctx, tx, audit.Entry{Action: "contraindication.release", Resource: in.ContraindicationID, PatientID: in.PatientID})

@@ -115,7 +115,7 @@ func (a *App) conclude(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 	if err != nil {
 		return i, err
 	}
-	if err := tellSubmitted(ctx, tx, i, who, zone); err != nil {
+	if err := a.tellSubmitted(ctx, tx, i, who, zone); err != nil {
 		return i, err
 	}
 	return i, audit.Write(ctx, tx, audit.Entry{
@@ -152,7 +152,7 @@ func putResult(tx *sqldb.Tx, i store.Intake, result triage.Result) error {
 }
 
 // tellSubmitted sets the gate and appends both events: the form is in, and triaged.
-func tellSubmitted(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, zone *time.Location) error {
+func (a *App) tellSubmitted(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, zone *time.Location) error {
 	err := eventlog.Append(ctx, tx, eventlog.Event{
 		AggregateType: intakeAggregate, AggregateID: i.IntakeID, AggregateVersion: i.Version,
 		Message: &intakev1.IntakeSubmitted{ClinicId: i.ClinicID, IntakeId: i.IntakeID, PatientId: i.PatientID},
@@ -160,7 +160,7 @@ func tellSubmitted(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person
 	if err != nil {
 		return err
 	}
-	_, err = moveGate(ctx, tx, i.ClinicID, who, func(g *store.Gate) {
+	err = a.moveGate(ctx, tx, i.ClinicID, who, func(g *store.Gate) {
 		g.Level, g.Provisional, g.Voided, g.IntakeID = i.Level, false, false, i.IntakeID
 		g.TriageDate, g.ExpiresAt = civil.Of(tx.Now(), zone).String(), i.ExpiresAt
 	}, func(version int64) proto.Message {

@@ -219,7 +219,7 @@ func keepFindings(tx *sqldb.Tx, i store.Intake, result triage.Result) (triage.Le
 
 // closeGate sets the gate to a finding of an unfinished form.
 func (a *App) closeGate(ctx context.Context, tx *sqldb.Tx, i store.Intake, who person, set *triage.Set, found triage.Level, zone *time.Location) error {
-	_, err := moveGate(ctx, tx, i.ClinicID, who, func(g *store.Gate) {
+	err := a.moveGate(ctx, tx, i.ClinicID, who, func(g *store.Gate) {
 		g.Level, g.Provisional, g.Voided, g.IntakeID = int(found), true, false, i.IntakeID
 		g.TriageDate = civil.Of(tx.Now(), zone).String()
 		g.ExpiresAt = gate.ValidUntil(tx.Now(), set.Policy.ValidDays)

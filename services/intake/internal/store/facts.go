@@ -87,13 +87,15 @@ type Gate struct {
 	IntakeID    string
 	TriageDate  string // YYYY-MM-DD; "" for none
 	ExpiresAt   time.Time
+	Known       string // JSON: what speaks against treatments of the person; "" for nothing
+	KnownBy     string // the rule set that says so; "" where Known does not count
 }
 
-const gateColumns = `patient_id, version, level, provisional, voided, intake_id, triage_date, expires_at`
+const gateColumns = `patient_id, version, level, provisional, voided, intake_id, triage_date, expires_at, known, known_by`
 
 func scanGate(scan func(...any) error) (g Gate, err error) {
 	var expires sql.NullInt64
-	err = scan(&g.PatientID, &g.Version, &g.Level, &g.Provisional, &g.Voided, &g.IntakeID, &g.TriageDate, &expires)
+	err = scan(&g.PatientID, &g.Version, &g.Level, &g.Provisional, &g.Voided, &g.IntakeID, &g.TriageDate, &expires, &g.Known, &g.KnownBy)
 	g.ExpiresAt = sqldb.NullTime(expires)
 	return g, err
 }
@@ -101,8 +103,8 @@ func scanGate(scan func(...any) error) (g Gate, err error) {
 // LockGate returns the gate row of a record, made when it is missing. Nobody else changes
 // it until the transaction ends.
 func LockGate(tx *sqldb.Tx, clinicID, patientID string) (Gate, error) {
-	_, err := tx.Exec(`INSERT INTO gates (clinic_id, patient_id, version, level, provisional, voided, intake_id, triage_date)
-		VALUES ($1, $2, 0, 0, false, false, '', '') ON CONFLICT (clinic_id, patient_id) DO NOTHING`, clinicID, patientID)
+	_, err := tx.Exec(`INSERT INTO gates (clinic_id, patient_id, version, level, provisional, voided, intake_id, triage_date, known, known_by)
+		VALUES ($1, $2, 0, 0, false, false, '', '', '', '') ON CONFLICT (clinic_id, patient_id) DO NOTHING`, clinicID, patientID)
 	if err != nil {
 		return Gate{}, err
 	}
@@ -113,8 +115,9 @@ func LockGate(tx *sqldb.Tx, clinicID, patientID string) (Gate, error) {
 // PutGate stores a gate row that was locked.
 func PutGate(tx *sqldb.Tx, clinicID string, g Gate) error {
 	_, err := tx.Exec(`UPDATE gates SET version = $3, level = $4, provisional = $5, voided = $6, intake_id = $7, triage_date = $8,
-		expires_at = $9 WHERE clinic_id = $1 AND patient_id = $2`,
-		clinicID, g.PatientID, g.Version, g.Level, g.Provisional, g.Voided, g.IntakeID, g.TriageDate, sqldb.NullMicros(g.ExpiresAt))
+		expires_at = $9, known = $10, known_by = $11 WHERE clinic_id = $1 AND patient_id = $2`,
+		clinicID, g.PatientID, g.Version, g.Level, g.Provisional, g.Voided, g.IntakeID, g.TriageDate, sqldb.NullMicros(g.ExpiresAt),
+		g.Known, g.KnownBy)
 	return err
 }
 
@@ -124,6 +127,27 @@ func Gates(tx *sqldb.Tx, clinicID, rootID string) ([]Gate, error) {
 		AND g.patient_id IN (SELECT p.patient_id FROM patients p WHERE p.clinic_id = $1 AND p.root_id = $2)
 		ORDER BY g.patient_id`, clinicID, rootID)
 	return collect(rows, err, func(r *sql.Rows) (Gate, error) { return scanGate(r.Scan) })
+}
+
+// Record is one record of a person with its gate row, the zero row when there is none yet.
+type Record struct {
+	RootID string // the record that lives on
+	Gate   Gate
+}
+
+// Records returns every record of the person whom a record belongs to, in one query; none
+// when directory has not told of it.
+func Records(tx *sqldb.Tx, clinicID, patientID string) ([]Record, error) {
+	rows, err := tx.Query(`SELECT m.root_id, m.patient_id, coalesce(g.version, 0), coalesce(g.level, 0), coalesce(g.provisional, false),
+			coalesce(g.voided, false), coalesce(g.intake_id, ''), coalesce(g.triage_date, ''), g.expires_at,
+			coalesce(g.known, ''), coalesce(g.known_by, '')
+		FROM patients p JOIN patients m ON m.clinic_id = p.clinic_id AND m.root_id = p.root_id
+			LEFT JOIN gates g ON g.clinic_id = m.clinic_id AND g.patient_id = m.patient_id
+		WHERE p.clinic_id = $1 AND p.patient_id = $2`, clinicID, patientID)
+	return collect(rows, err, func(r *sql.Rows) (v Record, err error) {
+		v.Gate, err = scanGate(func(dest ...any) error { return r.Scan(append([]any{&v.RootID}, dest...)...) })
+		return v, err
+	})
 }
 
 // MiniScreen is the six answers given before a visit.

@@ -188,8 +188,32 @@ func standingOf(tx *sqldb.Tx, head store.Head, c Claim) (store.Standing, []store
 	if standing.Plan.PatientID != head.PatientID {
 		return standing, nil, fault.NotFoundf("plan")
 	}
-	entries, err := store.EntriesForClaim(tx, c.ClinicID, head.PatientID, c.PlanID)
+	entries, err := store.EntriesForClaim(tx, c.ClinicID, head.PatientID, c.PlanID, c.Sessions[0].EntitlementID)
+	if err != nil {
+		return standing, nil, err
+	}
+	err = withTombstones(tx, &entries, c)
 	return standing, entries, err
+}
+
+// withTombstones adds the outcomes of the other sessions when the first one's came before
+// its claim: a person's tombstones are many, and only an attempt that was voided needs its
+// own.
+func withTombstones(tx *sqldb.Tx, entries *[]store.Entry, c Claim) error {
+	first := func(e store.Entry) bool { return e.ID == c.Sessions[0].EntitlementID && e.PlanID == "" }
+	if !slices.ContainsFunc(*entries, first) {
+		return nil
+	}
+	for _, s := range c.Sessions[1:] {
+		e, known, err := store.EntryByID(tx, c.ClinicID, s.EntitlementID)
+		if err != nil {
+			return err
+		}
+		if known {
+			*entries = append(*entries, e)
+		}
+	}
+	return nil
 }
 
 // situation is what decides about the sessions; missing when another service must be

@@ -177,10 +177,11 @@ func found(e Entry, err error) (Entry, bool, error) {
 }
 
 // EntriesForClaim gives what bears on sessions of a plan: the plan's own rows, the person's
-// injections, and outcomes that came before their claims. The head must be locked.
-func EntriesForClaim(tx *sqldb.Tx, clinicID, patientID, planID string) ([]Entry, error) {
+// injections, and one row by its id, which may be an outcome that came before its claim.
+// The head must be locked.
+func EntriesForClaim(tx *sqldb.Tx, clinicID, patientID, planID, entryID string) ([]Entry, error) {
 	return entries(tx, `SELECT `+entryColumns+` FROM ledger WHERE clinic_id = $1 AND patient_id = $2
-		AND (plan_id = $3 OR kind <> '' OR plan_id = '') ORDER BY local_date, start_at, entry_id`, clinicID, patientID, planID)
+		AND (plan_id = $3 OR kind <> '' OR entry_id = $4) ORDER BY local_date, start_at, entry_id`, clinicID, patientID, planID, entryID)
 }
 
 // Injections gives the person's injections, those not known to the day on the first of

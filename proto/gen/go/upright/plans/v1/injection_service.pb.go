@@ -81,7 +81,11 @@ type Injection struct {
 	// Version, to be sent back with changes.
 	Etag string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When it was entered.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the patient is asked how it went; empty when nothing was given here.
+	FollowUps []*FollowUp `protobuf:"bytes,27,rep,name=follow_ups,json=followUps,proto3" json:"follow_ups,omitempty"`
+	// What went wrong after it, oldest first.
+	AdverseEvents []*AdverseEvent `protobuf:"bytes,28,rep,name=adverse_events,json=adverseEvents,proto3" json:"adverse_events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -298,6 +302,157 @@ func (x *Injection) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Injection) GetFollowUps() []*FollowUp {
+	if x != nil {
+		return x.FollowUps
+	}
+	return nil
+}
+
+func (x *Injection) GetAdverseEvents() []*AdverseEvent {
+	if x != nil {
+		return x.AdverseEvents
+	}
+	return nil
+}
+
+// FollowUp is a time at which the patient is asked how it went after an injection.
+type FollowUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HOURS_24, HOURS_72, DAY_3, WEEKS_2, WEEKS_6 or WEEKS_12.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Civil date at the clinic.
+	DueDate       string `protobuf:"bytes,2,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowUp) Reset() {
+	*x = FollowUp{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowUp) ProtoMessage() {}
+
+func (x *FollowUp) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowUp.ProtoReflect.Descriptor instead.
+func (*FollowUp) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FollowUp) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *FollowUp) GetDueDate() string {
+	if x != nil {
+		return x.DueDate
+	}
+	return ""
+}
+
+// AdverseEvent is something that went wrong after an injection.
+type AdverseEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// INFECTION, BLEEDING, MUSCLE_ATROPHY, NERVE_INJURY or OTHER.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Civil date on which it was noticed.
+	LocalDate string `protobuf:"bytes,2,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// Clinicians' note.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// The account that recorded it.
+	RecordedBy string `protobuf:"bytes,4,opt,name=recorded_by,json=recordedBy,proto3" json:"recorded_by,omitempty"`
+	// When it was recorded.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdverseEvent) Reset() {
+	*x = AdverseEvent{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdverseEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdverseEvent) ProtoMessage() {}
+
+func (x *AdverseEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdverseEvent.ProtoReflect.Descriptor instead.
+func (*AdverseEvent) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AdverseEvent) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AdverseEvent) GetLocalDate() string {
+	if x != nil {
+		return x.LocalDate
+	}
+	return ""
+}
+
+func (x *AdverseEvent) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *AdverseEvent) GetRecordedBy() string {
+	if x != nil {
+		return x.RecordedBy
+	}
+	return ""
+}
+
+func (x *AdverseEvent) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 // InjectedDrug is one drug of an injection.
 type InjectedDrug struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -315,7 +470,7 @@ type InjectedDrug struct {
 
 func (x *InjectedDrug) Reset() {
 	*x = InjectedDrug{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[1]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -327,7 +482,7 @@ func (x *InjectedDrug) String() string {
 func (*InjectedDrug) ProtoMessage() {}
 
 func (x *InjectedDrug) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[1]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -340,7 +495,7 @@ func (x *InjectedDrug) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InjectedDrug.ProtoReflect.Descriptor instead.
 func (*InjectedDrug) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{1}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *InjectedDrug) GetDrug() string {
@@ -392,7 +547,7 @@ type CheckInjectionRequest struct {
 
 func (x *CheckInjectionRequest) Reset() {
 	*x = CheckInjectionRequest{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[2]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +559,7 @@ func (x *CheckInjectionRequest) String() string {
 func (*CheckInjectionRequest) ProtoMessage() {}
 
 func (x *CheckInjectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[2]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +572,7 @@ func (x *CheckInjectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInjectionRequest.ProtoReflect.Descriptor instead.
 func (*CheckInjectionRequest) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{2}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CheckInjectionRequest) GetPatientId() string {
@@ -483,7 +638,7 @@ type CheckInjectionResponse struct {
 
 func (x *CheckInjectionResponse) Reset() {
 	*x = CheckInjectionResponse{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[3]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -495,7 +650,7 @@ func (x *CheckInjectionResponse) String() string {
 func (*CheckInjectionResponse) ProtoMessage() {}
 
 func (x *CheckInjectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[3]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -508,7 +663,7 @@ func (x *CheckInjectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckInjectionResponse.ProtoReflect.Descriptor instead.
 func (*CheckInjectionResponse) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{3}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CheckInjectionResponse) GetAllowed() bool {
@@ -570,7 +725,7 @@ type InjectionWindow struct {
 
 func (x *InjectionWindow) Reset() {
 	*x = InjectionWindow{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[4]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +737,7 @@ func (x *InjectionWindow) String() string {
 func (*InjectionWindow) ProtoMessage() {}
 
 func (x *InjectionWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[4]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +750,7 @@ func (x *InjectionWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InjectionWindow.ProtoReflect.Descriptor instead.
 func (*InjectionWindow) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{4}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *InjectionWindow) GetStartDate() string {
@@ -674,7 +829,7 @@ type RecordInjectionRequest struct {
 
 func (x *RecordInjectionRequest) Reset() {
 	*x = RecordInjectionRequest{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[5]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +841,7 @@ func (x *RecordInjectionRequest) String() string {
 func (*RecordInjectionRequest) ProtoMessage() {}
 
 func (x *RecordInjectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[5]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +854,7 @@ func (x *RecordInjectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordInjectionRequest.ProtoReflect.Descriptor instead.
 func (*RecordInjectionRequest) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{5}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RecordInjectionRequest) GetRequestId() string {
@@ -846,7 +1001,7 @@ type RecordInjectionResponse struct {
 
 func (x *RecordInjectionResponse) Reset() {
 	*x = RecordInjectionResponse{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[6]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +1013,7 @@ func (x *RecordInjectionResponse) String() string {
 func (*RecordInjectionResponse) ProtoMessage() {}
 
 func (x *RecordInjectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[6]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1026,7 @@ func (x *RecordInjectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordInjectionResponse.ProtoReflect.Descriptor instead.
 func (*RecordInjectionResponse) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{6}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RecordInjectionResponse) GetInjection() *Injection {
@@ -898,7 +1053,7 @@ type ListInjectionsRequest struct {
 
 func (x *ListInjectionsRequest) Reset() {
 	*x = ListInjectionsRequest{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[7]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1065,7 @@ func (x *ListInjectionsRequest) String() string {
 func (*ListInjectionsRequest) ProtoMessage() {}
 
 func (x *ListInjectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[7]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1078,7 @@ func (x *ListInjectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInjectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListInjectionsRequest) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{7}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListInjectionsRequest) GetPatientId() string {
@@ -967,7 +1122,7 @@ type ListInjectionsResponse struct {
 
 func (x *ListInjectionsResponse) Reset() {
 	*x = ListInjectionsResponse{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[8]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1134,7 @@ func (x *ListInjectionsResponse) String() string {
 func (*ListInjectionsResponse) ProtoMessage() {}
 
 func (x *ListInjectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[8]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1147,7 @@ func (x *ListInjectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInjectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListInjectionsResponse) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{8}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListInjectionsResponse) GetInjections() []*Injection {
@@ -1032,7 +1187,7 @@ type AmendInjectionRequest struct {
 
 func (x *AmendInjectionRequest) Reset() {
 	*x = AmendInjectionRequest{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[9]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1044,7 +1199,7 @@ func (x *AmendInjectionRequest) String() string {
 func (*AmendInjectionRequest) ProtoMessage() {}
 
 func (x *AmendInjectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[9]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1057,7 +1212,7 @@ func (x *AmendInjectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmendInjectionRequest.ProtoReflect.Descriptor instead.
 func (*AmendInjectionRequest) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{9}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AmendInjectionRequest) GetRequestId() string {
@@ -1120,7 +1275,7 @@ type AmendInjectionResponse struct {
 
 func (x *AmendInjectionResponse) Reset() {
 	*x = AmendInjectionResponse{}
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[10]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1287,7 @@ func (x *AmendInjectionResponse) String() string {
 func (*AmendInjectionResponse) ProtoMessage() {}
 
 func (x *AmendInjectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[10]
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1300,7 @@ func (x *AmendInjectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmendInjectionResponse.ProtoReflect.Descriptor instead.
 func (*AmendInjectionResponse) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{10}
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AmendInjectionResponse) GetInjection() *Injection {
@@ -1155,11 +1310,441 @@ func (x *AmendInjectionResponse) GetInjection() *Injection {
 	return nil
 }
 
+// RecordAdverseEventRequest says what went wrong.
+type RecordAdverseEventRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The injection.
+	InjectionId string `protobuf:"bytes,3,opt,name=injection_id,json=injectionId,proto3" json:"injection_id,omitempty"`
+	// What: one of the four complications that the patient was told of, or OTHER.
+	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	// Civil date on which it was noticed, not before the injection.
+	LocalDate string `protobuf:"bytes,5,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// Clinicians' note; needed for OTHER.
+	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordAdverseEventRequest) Reset() {
+	*x = RecordAdverseEventRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordAdverseEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordAdverseEventRequest) ProtoMessage() {}
+
+func (x *RecordAdverseEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordAdverseEventRequest.ProtoReflect.Descriptor instead.
+func (*RecordAdverseEventRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RecordAdverseEventRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RecordAdverseEventRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *RecordAdverseEventRequest) GetInjectionId() string {
+	if x != nil {
+		return x.InjectionId
+	}
+	return ""
+}
+
+func (x *RecordAdverseEventRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *RecordAdverseEventRequest) GetLocalDate() string {
+	if x != nil {
+		return x.LocalDate
+	}
+	return ""
+}
+
+func (x *RecordAdverseEventRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// RecordAdverseEventResponse holds the injection.
+type RecordAdverseEventResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The injection.
+	Injection     *Injection `protobuf:"bytes,1,opt,name=injection,proto3" json:"injection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordAdverseEventResponse) Reset() {
+	*x = RecordAdverseEventResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordAdverseEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordAdverseEventResponse) ProtoMessage() {}
+
+func (x *RecordAdverseEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordAdverseEventResponse.ProtoReflect.Descriptor instead.
+func (*RecordAdverseEventResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RecordAdverseEventResponse) GetInjection() *Injection {
+	if x != nil {
+		return x.Injection
+	}
+	return nil
+}
+
+// GetSteroidLedgerRequest names a patient.
+type GetSteroidLedgerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The patient.
+	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// Last civil date of the periods; empty is today at the clinic.
+	Date          string `protobuf:"bytes,2,opt,name=date,proto3" json:"date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSteroidLedgerRequest) Reset() {
+	*x = GetSteroidLedgerRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSteroidLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSteroidLedgerRequest) ProtoMessage() {}
+
+func (x *GetSteroidLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSteroidLedgerRequest.ProtoReflect.Descriptor instead.
+func (*GetSteroidLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetSteroidLedgerRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *GetSteroidLedgerRequest) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+// GetSteroidLedgerResponse holds doses and totals.
+type GetSteroidLedgerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Doses, newest first.
+	Doses []*SteroidDose `protobuf:"bytes,1,rep,name=doses,proto3" json:"doses,omitempty"`
+	// Totals over each period for which there is an advisory limit.
+	Totals []*SteroidTotal `protobuf:"bytes,2,rep,name=totals,proto3" json:"totals,omitempty"`
+	// True: a record with a corticosteroid may be missing, or has a drug without a known
+	// equivalent, so that the true totals may be higher.
+	Incomplete    bool `protobuf:"varint,3,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSteroidLedgerResponse) Reset() {
+	*x = GetSteroidLedgerResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSteroidLedgerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSteroidLedgerResponse) ProtoMessage() {}
+
+func (x *GetSteroidLedgerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSteroidLedgerResponse.ProtoReflect.Descriptor instead.
+func (*GetSteroidLedgerResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetSteroidLedgerResponse) GetDoses() []*SteroidDose {
+	if x != nil {
+		return x.Doses
+	}
+	return nil
+}
+
+func (x *GetSteroidLedgerResponse) GetTotals() []*SteroidTotal {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+func (x *GetSteroidLedgerResponse) GetIncomplete() bool {
+	if x != nil {
+		return x.Incomplete
+	}
+	return false
+}
+
+// SteroidDose is the corticosteroid of one injection.
+type SteroidDose struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The injection.
+	InjectionId string `protobuf:"bytes,1,opt,name=injection_id,json=injectionId,proto3" json:"injection_id,omitempty"`
+	// Its civil date; the last day of the month when no more is known.
+	LocalDate string `protobuf:"bytes,2,opt,name=local_date,json=localDate,proto3" json:"local_date,omitempty"`
+	// The drug as recorded.
+	Drug string `protobuf:"bytes,3,opt,name=drug,proto3" json:"drug,omitempty"`
+	// Dose in milligrams.
+	DoseMg float64 `protobuf:"fixed64,4,opt,name=dose_mg,json=doseMg,proto3" json:"dose_mg,omitempty"`
+	// The same as milligrams of methylprednisolone; 0 when no equivalent is known.
+	MethylprednisoloneMg float64 `protobuf:"fixed64,5,opt,name=methylprednisolone_mg,json=methylprednisoloneMg,proto3" json:"methylprednisolone_mg,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *SteroidDose) Reset() {
+	*x = SteroidDose{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SteroidDose) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SteroidDose) ProtoMessage() {}
+
+func (x *SteroidDose) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SteroidDose.ProtoReflect.Descriptor instead.
+func (*SteroidDose) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SteroidDose) GetInjectionId() string {
+	if x != nil {
+		return x.InjectionId
+	}
+	return ""
+}
+
+func (x *SteroidDose) GetLocalDate() string {
+	if x != nil {
+		return x.LocalDate
+	}
+	return ""
+}
+
+func (x *SteroidDose) GetDrug() string {
+	if x != nil {
+		return x.Drug
+	}
+	return ""
+}
+
+func (x *SteroidDose) GetDoseMg() float64 {
+	if x != nil {
+		return x.DoseMg
+	}
+	return 0
+}
+
+func (x *SteroidDose) GetMethylprednisoloneMg() float64 {
+	if x != nil {
+		return x.MethylprednisoloneMg
+	}
+	return 0
+}
+
+// SteroidTotal is what was injected within a period.
+type SteroidTotal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Length of the period, in months.
+	Months int32 `protobuf:"varint,1,opt,name=months,proto3" json:"months,omitempty"`
+	// First civil date in it.
+	StartDate string `protobuf:"bytes,2,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// Milligrams of methylprednisolone.
+	MethylprednisoloneMg float64 `protobuf:"fixed64,3,opt,name=methylprednisolone_mg,json=methylprednisoloneMg,proto3" json:"methylprednisolone_mg,omitempty"`
+	// Advisory limit.
+	LimitMg float64 `protobuf:"fixed64,4,opt,name=limit_mg,json=limitMg,proto3" json:"limit_mg,omitempty"`
+	// True: the total is above it.
+	Above bool `protobuf:"varint,5,opt,name=above,proto3" json:"above,omitempty"`
+	// Where the limit comes from.
+	Source        string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SteroidTotal) Reset() {
+	*x = SteroidTotal{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SteroidTotal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SteroidTotal) ProtoMessage() {}
+
+func (x *SteroidTotal) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SteroidTotal.ProtoReflect.Descriptor instead.
+func (*SteroidTotal) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SteroidTotal) GetMonths() int32 {
+	if x != nil {
+		return x.Months
+	}
+	return 0
+}
+
+func (x *SteroidTotal) GetStartDate() string {
+	if x != nil {
+		return x.StartDate
+	}
+	return ""
+}
+
+func (x *SteroidTotal) GetMethylprednisoloneMg() float64 {
+	if x != nil {
+		return x.MethylprednisoloneMg
+	}
+	return 0
+}
+
+func (x *SteroidTotal) GetLimitMg() float64 {
+	if x != nil {
+		return x.LimitMg
+	}
+	return 0
+}
+
+func (x *SteroidTotal) GetAbove() bool {
+	if x != nil {
+		return x.Above
+	}
+	return false
+}
+
+func (x *SteroidTotal) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_upright_plans_v1_injection_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"\n" +
-	"(upright/plans/v1/injection_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\x80\a\n" +
+	"(upright/plans/v1/injection_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\x82\b\n" +
 	"\tInjection\x12!\n" +
 	"\finjection_id\x18\x01 \x01(\tR\vinjectionId\x12\x1d\n" +
 	"\n" +
@@ -1192,9 +1777,24 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"\x0eopen_issue_ids\x18\x18 \x03(\tR\fopenIssueIds\x12\x12\n" +
 	"\x04etag\x18\x19 \x01(\tR\x04etag\x12;\n" +
 	"\vcreate_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTimeB\x0e\n" +
+	"createTime\x129\n" +
+	"\n" +
+	"follow_ups\x18\x1b \x03(\v2\x1a.upright.plans.v1.FollowUpR\tfollowUps\x12E\n" +
+	"\x0eadverse_events\x18\x1c \x03(\v2\x1e.upright.plans.v1.AdverseEventR\radverseEventsB\x0e\n" +
 	"\f_pain_beforeB\r\n" +
-	"\v_pain_after\"\xc3\x01\n" +
+	"\v_pain_after\"9\n" +
+	"\bFollowUp\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x19\n" +
+	"\bdue_date\x18\x02 \x01(\tR\adueDate\"\xb3\x01\n" +
+	"\fAdverseEvent\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1d\n" +
+	"\n" +
+	"local_date\x18\x02 \x01(\tR\tlocalDate\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x1f\n" +
+	"\vrecorded_by\x18\x04 \x01(\tR\n" +
+	"recordedBy\x12;\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"\xc3\x01\n" +
 	"\fInjectedDrug\x12\x1d\n" +
 	"\x04drug\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x04drug\x120\n" +
 	"\adose_mg\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x88\xc3@)\x00\x00\x00\x00\x00\x00\x00\x00R\x06doseMg\x12\x19\n" +
@@ -1283,12 +1883,51 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"\x06reason\x18\a \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x06reason\"S\n" +
 	"\x16AmendInjectionResponse\x129\n" +
-	"\tinjection\x18\x01 \x01(\v2\x1b.upright.plans.v1.InjectionR\tinjection2\xc7\x05\n" +
+	"\tinjection\x18\x01 \x01(\v2\x1b.upright.plans.v1.InjectionR\tinjection\"\xd3\x02\n" +
+	"\x19RecordAdverseEventRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12(\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12,\n" +
+	"\finjection_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\vinjectionId\x12S\n" +
+	"\x04code\x18\x04 \x01(\tB?\xbaH<r:R\tINFECTIONR\bBLEEDINGR\x0eMUSCLE_ATROPHYR\fNERVE_INJURYR\x05OTHERR\x04code\x12B\n" +
+	"\n" +
+	"local_date\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\tlocalDate\x12\x1c\n" +
+	"\x04note\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\x04note\"W\n" +
+	"\x1aRecordAdverseEventResponse\x129\n" +
+	"\tinjection\x18\x01 \x01(\v2\x1b.upright.plans.v1.InjectionR\tinjection\"\x7f\n" +
+	"\x17GetSteroidLedgerRequest\x12(\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12:\n" +
+	"\x04date\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\x04date\"\xa7\x01\n" +
+	"\x18GetSteroidLedgerResponse\x123\n" +
+	"\x05doses\x18\x01 \x03(\v2\x1d.upright.plans.v1.SteroidDoseR\x05doses\x126\n" +
+	"\x06totals\x18\x02 \x03(\v2\x1e.upright.plans.v1.SteroidTotalR\x06totals\x12\x1e\n" +
+	"\n" +
+	"incomplete\x18\x03 \x01(\bR\n" +
+	"incomplete\"\xb1\x01\n" +
+	"\vSteroidDose\x12!\n" +
+	"\finjection_id\x18\x01 \x01(\tR\vinjectionId\x12\x1d\n" +
+	"\n" +
+	"local_date\x18\x02 \x01(\tR\tlocalDate\x12\x12\n" +
+	"\x04drug\x18\x03 \x01(\tR\x04drug\x12\x17\n" +
+	"\adose_mg\x18\x04 \x01(\x01R\x06doseMg\x123\n" +
+	"\x15methylprednisolone_mg\x18\x05 \x01(\x01R\x14methylprednisoloneMg\"\xc3\x01\n" +
+	"\fSteroidTotal\x12\x16\n" +
+	"\x06months\x18\x01 \x01(\x05R\x06months\x12\x1d\n" +
+	"\n" +
+	"start_date\x18\x02 \x01(\tR\tstartDate\x123\n" +
+	"\x15methylprednisolone_mg\x18\x03 \x01(\x01R\x14methylprednisoloneMg\x12\x19\n" +
+	"\blimit_mg\x18\x04 \x01(\x01R\alimitMg\x12\x14\n" +
+	"\x05above\x18\x05 \x01(\bR\x05above\x12\x16\n" +
+	"\x06source\x18\x06 \x01(\tR\x06source2\xbf\b\n" +
 	"\x10InjectionService\x12\xac\x01\n" +
 	"\x0eCheckInjection\x12'.upright.plans.v1.CheckInjectionRequest\x1a(.upright.plans.v1.CheckInjectionResponse\"G\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\abooking\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/patients/{patient_id}/injections:check\x12\xa9\x01\n" +
 	"\x0fRecordInjection\x12(.upright.plans.v1.RecordInjectionRequest\x1a).upright.plans.v1.RecordInjectionResponse\"A\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x024:\x01*b\tinjection\"$/v1/patients/{patient_id}/injections\x12\x99\x01\n" +
 	"\x0eListInjections\x12'.upright.plans.v1.ListInjectionsRequest\x1a(.upright.plans.v1.ListInjectionsResponse\"4\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02&\x12$/v1/patients/{patient_id}/injections\x12\xbb\x01\n" +
-	"\x0eAmendInjection\x12'.upright.plans.v1.AmendInjectionRequest\x1a(.upright.plans.v1.AmendInjectionResponse\"V\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02I:\x01*b\tinjection\"9/v1/patients/{patient_id}/injections/{injection_id}:amendB\xd8\x01\n" +
+	"\x0eAmendInjection\x12'.upright.plans.v1.AmendInjectionRequest\x1a(.upright.plans.v1.AmendInjectionResponse\"V\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02I:\x01*b\tinjection\"9/v1/patients/{patient_id}/injections/{injection_id}:amend\x12\xd0\x01\n" +
+	"\x12RecordAdverseEvent\x12+.upright.plans.v1.RecordAdverseEventRequest\x1a,.upright.plans.v1.RecordAdverseEventResponse\"_\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02R:\x01*b\tinjection\"B/v1/patients/{patient_id}/injections/{injection_id}/adverse-events\x12\xa2\x01\n" +
+	"\x10GetSteroidLedger\x12).upright.plans.v1.GetSteroidLedgerRequest\x1a*.upright.plans.v1.GetSteroidLedgerResponse\"7\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02*\x12(/v1/patients/{patient_id}/steroid-ledgerB\xd8\x01\n" +
 	"\x14com.upright.plans.v1B\x15InjectionServiceProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -1303,43 +1942,61 @@ func file_upright_plans_v1_injection_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_injection_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_injection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_upright_plans_v1_injection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_upright_plans_v1_injection_service_proto_goTypes = []any{
-	(*Injection)(nil),               // 0: upright.plans.v1.Injection
-	(*InjectedDrug)(nil),            // 1: upright.plans.v1.InjectedDrug
-	(*CheckInjectionRequest)(nil),   // 2: upright.plans.v1.CheckInjectionRequest
-	(*CheckInjectionResponse)(nil),  // 3: upright.plans.v1.CheckInjectionResponse
-	(*InjectionWindow)(nil),         // 4: upright.plans.v1.InjectionWindow
-	(*RecordInjectionRequest)(nil),  // 5: upright.plans.v1.RecordInjectionRequest
-	(*RecordInjectionResponse)(nil), // 6: upright.plans.v1.RecordInjectionResponse
-	(*ListInjectionsRequest)(nil),   // 7: upright.plans.v1.ListInjectionsRequest
-	(*ListInjectionsResponse)(nil),  // 8: upright.plans.v1.ListInjectionsResponse
-	(*AmendInjectionRequest)(nil),   // 9: upright.plans.v1.AmendInjectionRequest
-	(*AmendInjectionResponse)(nil),  // 10: upright.plans.v1.AmendInjectionResponse
-	(*timestamppb.Timestamp)(nil),   // 11: google.protobuf.Timestamp
+	(*Injection)(nil),                  // 0: upright.plans.v1.Injection
+	(*FollowUp)(nil),                   // 1: upright.plans.v1.FollowUp
+	(*AdverseEvent)(nil),               // 2: upright.plans.v1.AdverseEvent
+	(*InjectedDrug)(nil),               // 3: upright.plans.v1.InjectedDrug
+	(*CheckInjectionRequest)(nil),      // 4: upright.plans.v1.CheckInjectionRequest
+	(*CheckInjectionResponse)(nil),     // 5: upright.plans.v1.CheckInjectionResponse
+	(*InjectionWindow)(nil),            // 6: upright.plans.v1.InjectionWindow
+	(*RecordInjectionRequest)(nil),     // 7: upright.plans.v1.RecordInjectionRequest
+	(*RecordInjectionResponse)(nil),    // 8: upright.plans.v1.RecordInjectionResponse
+	(*ListInjectionsRequest)(nil),      // 9: upright.plans.v1.ListInjectionsRequest
+	(*ListInjectionsResponse)(nil),     // 10: upright.plans.v1.ListInjectionsResponse
+	(*AmendInjectionRequest)(nil),      // 11: upright.plans.v1.AmendInjectionRequest
+	(*AmendInjectionResponse)(nil),     // 12: upright.plans.v1.AmendInjectionResponse
+	(*RecordAdverseEventRequest)(nil),  // 13: upright.plans.v1.RecordAdverseEventRequest
+	(*RecordAdverseEventResponse)(nil), // 14: upright.plans.v1.RecordAdverseEventResponse
+	(*GetSteroidLedgerRequest)(nil),    // 15: upright.plans.v1.GetSteroidLedgerRequest
+	(*GetSteroidLedgerResponse)(nil),   // 16: upright.plans.v1.GetSteroidLedgerResponse
+	(*SteroidDose)(nil),                // 17: upright.plans.v1.SteroidDose
+	(*SteroidTotal)(nil),               // 18: upright.plans.v1.SteroidTotal
+	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
 }
 var file_upright_plans_v1_injection_service_proto_depIdxs = []int32{
-	1,  // 0: upright.plans.v1.Injection.drugs:type_name -> upright.plans.v1.InjectedDrug
-	11, // 1: upright.plans.v1.Injection.create_time:type_name -> google.protobuf.Timestamp
-	11, // 2: upright.plans.v1.CheckInjectionRequest.start_time:type_name -> google.protobuf.Timestamp
-	4,  // 3: upright.plans.v1.CheckInjectionResponse.violating_windows:type_name -> upright.plans.v1.InjectionWindow
-	1,  // 4: upright.plans.v1.RecordInjectionRequest.drugs:type_name -> upright.plans.v1.InjectedDrug
-	0,  // 5: upright.plans.v1.RecordInjectionResponse.injection:type_name -> upright.plans.v1.Injection
-	0,  // 6: upright.plans.v1.ListInjectionsResponse.injections:type_name -> upright.plans.v1.Injection
-	0,  // 7: upright.plans.v1.AmendInjectionResponse.injection:type_name -> upright.plans.v1.Injection
-	2,  // 8: upright.plans.v1.InjectionService.CheckInjection:input_type -> upright.plans.v1.CheckInjectionRequest
-	5,  // 9: upright.plans.v1.InjectionService.RecordInjection:input_type -> upright.plans.v1.RecordInjectionRequest
-	7,  // 10: upright.plans.v1.InjectionService.ListInjections:input_type -> upright.plans.v1.ListInjectionsRequest
-	9,  // 11: upright.plans.v1.InjectionService.AmendInjection:input_type -> upright.plans.v1.AmendInjectionRequest
-	3,  // 12: upright.plans.v1.InjectionService.CheckInjection:output_type -> upright.plans.v1.CheckInjectionResponse
-	6,  // 13: upright.plans.v1.InjectionService.RecordInjection:output_type -> upright.plans.v1.RecordInjectionResponse
-	8,  // 14: upright.plans.v1.InjectionService.ListInjections:output_type -> upright.plans.v1.ListInjectionsResponse
-	10, // 15: upright.plans.v1.InjectionService.AmendInjection:output_type -> upright.plans.v1.AmendInjectionResponse
-	12, // [12:16] is the sub-list for method output_type
-	8,  // [8:12] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	3,  // 0: upright.plans.v1.Injection.drugs:type_name -> upright.plans.v1.InjectedDrug
+	19, // 1: upright.plans.v1.Injection.create_time:type_name -> google.protobuf.Timestamp
+	1,  // 2: upright.plans.v1.Injection.follow_ups:type_name -> upright.plans.v1.FollowUp
+	2,  // 3: upright.plans.v1.Injection.adverse_events:type_name -> upright.plans.v1.AdverseEvent
+	19, // 4: upright.plans.v1.AdverseEvent.create_time:type_name -> google.protobuf.Timestamp
+	19, // 5: upright.plans.v1.CheckInjectionRequest.start_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: upright.plans.v1.CheckInjectionResponse.violating_windows:type_name -> upright.plans.v1.InjectionWindow
+	3,  // 7: upright.plans.v1.RecordInjectionRequest.drugs:type_name -> upright.plans.v1.InjectedDrug
+	0,  // 8: upright.plans.v1.RecordInjectionResponse.injection:type_name -> upright.plans.v1.Injection
+	0,  // 9: upright.plans.v1.ListInjectionsResponse.injections:type_name -> upright.plans.v1.Injection
+	0,  // 10: upright.plans.v1.AmendInjectionResponse.injection:type_name -> upright.plans.v1.Injection
+	0,  // 11: upright.plans.v1.RecordAdverseEventResponse.injection:type_name -> upright.plans.v1.Injection
+	17, // 12: upright.plans.v1.GetSteroidLedgerResponse.doses:type_name -> upright.plans.v1.SteroidDose
+	18, // 13: upright.plans.v1.GetSteroidLedgerResponse.totals:type_name -> upright.plans.v1.SteroidTotal
+	4,  // 14: upright.plans.v1.InjectionService.CheckInjection:input_type -> upright.plans.v1.CheckInjectionRequest
+	7,  // 15: upright.plans.v1.InjectionService.RecordInjection:input_type -> upright.plans.v1.RecordInjectionRequest
+	9,  // 16: upright.plans.v1.InjectionService.ListInjections:input_type -> upright.plans.v1.ListInjectionsRequest
+	11, // 17: upright.plans.v1.InjectionService.AmendInjection:input_type -> upright.plans.v1.AmendInjectionRequest
+	13, // 18: upright.plans.v1.InjectionService.RecordAdverseEvent:input_type -> upright.plans.v1.RecordAdverseEventRequest
+	15, // 19: upright.plans.v1.InjectionService.GetSteroidLedger:input_type -> upright.plans.v1.GetSteroidLedgerRequest
+	5,  // 20: upright.plans.v1.InjectionService.CheckInjection:output_type -> upright.plans.v1.CheckInjectionResponse
+	8,  // 21: upright.plans.v1.InjectionService.RecordInjection:output_type -> upright.plans.v1.RecordInjectionResponse
+	10, // 22: upright.plans.v1.InjectionService.ListInjections:output_type -> upright.plans.v1.ListInjectionsResponse
+	12, // 23: upright.plans.v1.InjectionService.AmendInjection:output_type -> upright.plans.v1.AmendInjectionResponse
+	14, // 24: upright.plans.v1.InjectionService.RecordAdverseEvent:output_type -> upright.plans.v1.RecordAdverseEventResponse
+	16, // 25: upright.plans.v1.InjectionService.GetSteroidLedger:output_type -> upright.plans.v1.GetSteroidLedgerResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_injection_service_proto_init() }
@@ -1348,14 +2005,14 @@ func file_upright_plans_v1_injection_service_proto_init() {
 		return
 	}
 	file_upright_plans_v1_injection_service_proto_msgTypes[0].OneofWrappers = []any{}
-	file_upright_plans_v1_injection_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_upright_plans_v1_injection_service_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_injection_service_proto_rawDesc), len(file_upright_plans_v1_injection_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

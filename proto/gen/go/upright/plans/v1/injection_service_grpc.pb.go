@@ -19,10 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InjectionService_CheckInjection_FullMethodName  = "/upright.plans.v1.InjectionService/CheckInjection"
-	InjectionService_RecordInjection_FullMethodName = "/upright.plans.v1.InjectionService/RecordInjection"
-	InjectionService_ListInjections_FullMethodName  = "/upright.plans.v1.InjectionService/ListInjections"
-	InjectionService_AmendInjection_FullMethodName  = "/upright.plans.v1.InjectionService/AmendInjection"
+	InjectionService_CheckInjection_FullMethodName     = "/upright.plans.v1.InjectionService/CheckInjection"
+	InjectionService_RecordInjection_FullMethodName    = "/upright.plans.v1.InjectionService/RecordInjection"
+	InjectionService_ListInjections_FullMethodName     = "/upright.plans.v1.InjectionService/ListInjections"
+	InjectionService_AmendInjection_FullMethodName     = "/upright.plans.v1.InjectionService/AmendInjection"
+	InjectionService_RecordAdverseEvent_FullMethodName = "/upright.plans.v1.InjectionService/RecordAdverseEvent"
+	InjectionService_GetSteroidLedger_FullMethodName   = "/upright.plans.v1.InjectionService/GetSteroidLedger"
 )
 
 // InjectionServiceClient is the client API for InjectionService service.
@@ -49,6 +51,12 @@ type InjectionServiceClient interface {
 	// record stays readable. FAILED_PRECONDITION / INJECTION_LIMIT is never given: a record
 	// that counts again and overflows a window raises an issue.
 	AmendInjection(ctx context.Context, in *AmendInjectionRequest, opts ...grpc.CallOption) (*AmendInjectionResponse, error)
+	// RecordAdverseEvent adds what went wrong after an injection, coded and linked to it. It
+	// raises an issue. NOT_GIVEN (FAILED_PRECONDITION) when nothing was given.
+	RecordAdverseEvent(ctx context.Context, in *RecordAdverseEventRequest, opts ...grpc.CallOption) (*RecordAdverseEventResponse, error)
+	// GetSteroidLedger returns the corticosteroid injected by any route, as methylprednisolone,
+	// over the periods for which the clinic has an advisory limit. It never refuses anything.
+	GetSteroidLedger(ctx context.Context, in *GetSteroidLedgerRequest, opts ...grpc.CallOption) (*GetSteroidLedgerResponse, error)
 }
 
 type injectionServiceClient struct {
@@ -99,6 +107,26 @@ func (c *injectionServiceClient) AmendInjection(ctx context.Context, in *AmendIn
 	return out, nil
 }
 
+func (c *injectionServiceClient) RecordAdverseEvent(ctx context.Context, in *RecordAdverseEventRequest, opts ...grpc.CallOption) (*RecordAdverseEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordAdverseEventResponse)
+	err := c.cc.Invoke(ctx, InjectionService_RecordAdverseEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *injectionServiceClient) GetSteroidLedger(ctx context.Context, in *GetSteroidLedgerRequest, opts ...grpc.CallOption) (*GetSteroidLedgerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSteroidLedgerResponse)
+	err := c.cc.Invoke(ctx, InjectionService_GetSteroidLedger_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InjectionServiceServer is the server API for InjectionService service.
 // All implementations must embed UnimplementedInjectionServiceServer
 // for forward compatibility.
@@ -123,6 +151,12 @@ type InjectionServiceServer interface {
 	// record stays readable. FAILED_PRECONDITION / INJECTION_LIMIT is never given: a record
 	// that counts again and overflows a window raises an issue.
 	AmendInjection(context.Context, *AmendInjectionRequest) (*AmendInjectionResponse, error)
+	// RecordAdverseEvent adds what went wrong after an injection, coded and linked to it. It
+	// raises an issue. NOT_GIVEN (FAILED_PRECONDITION) when nothing was given.
+	RecordAdverseEvent(context.Context, *RecordAdverseEventRequest) (*RecordAdverseEventResponse, error)
+	// GetSteroidLedger returns the corticosteroid injected by any route, as methylprednisolone,
+	// over the periods for which the clinic has an advisory limit. It never refuses anything.
+	GetSteroidLedger(context.Context, *GetSteroidLedgerRequest) (*GetSteroidLedgerResponse, error)
 	mustEmbedUnimplementedInjectionServiceServer()
 }
 
@@ -144,6 +178,12 @@ func (UnimplementedInjectionServiceServer) ListInjections(context.Context, *List
 }
 func (UnimplementedInjectionServiceServer) AmendInjection(context.Context, *AmendInjectionRequest) (*AmendInjectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AmendInjection not implemented")
+}
+func (UnimplementedInjectionServiceServer) RecordAdverseEvent(context.Context, *RecordAdverseEventRequest) (*RecordAdverseEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordAdverseEvent not implemented")
+}
+func (UnimplementedInjectionServiceServer) GetSteroidLedger(context.Context, *GetSteroidLedgerRequest) (*GetSteroidLedgerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSteroidLedger not implemented")
 }
 func (UnimplementedInjectionServiceServer) mustEmbedUnimplementedInjectionServiceServer() {}
 func (UnimplementedInjectionServiceServer) testEmbeddedByValue()                          {}
@@ -238,6 +278,42 @@ func _InjectionService_AmendInjection_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InjectionService_RecordAdverseEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordAdverseEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).RecordAdverseEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_RecordAdverseEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).RecordAdverseEvent(ctx, req.(*RecordAdverseEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InjectionService_GetSteroidLedger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSteroidLedgerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).GetSteroidLedger(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_GetSteroidLedger_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).GetSteroidLedger(ctx, req.(*GetSteroidLedgerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InjectionService_ServiceDesc is the grpc.ServiceDesc for InjectionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -260,6 +336,14 @@ var InjectionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AmendInjection",
 			Handler:    _InjectionService_AmendInjection_Handler,
+		},
+		{
+			MethodName: "RecordAdverseEvent",
+			Handler:    _InjectionService_RecordAdverseEvent_Handler,
+		},
+		{
+			MethodName: "GetSteroidLedger",
+			Handler:    _InjectionService_GetSteroidLedger_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

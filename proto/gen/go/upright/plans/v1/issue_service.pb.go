@@ -32,8 +32,9 @@ type Issue struct {
 	IssueId string `protobuf:"bytes,1,opt,name=issue_id,json=issueId,proto3" json:"issue_id,omitempty"`
 	// The patient, after merges.
 	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
-	// INJECTION_LIMIT, INJECTION_RECORD_MISSING, INJECTION_CONTRADICTION, CONTRAINDICATED,
-	// RELEASE_NEEDED, PLAN_CLOSED, PLAN_PAUSED, PLAN_LIMIT or REVIEW_DUE.
+	// INJECTION_LIMIT, INJECTION_RECORD_MISSING, INJECTION_CONTRADICTION, INJECTION_DATE,
+	// ADVERSE_EVENT, STEROID_TOTAL, CONTRAINDICATED, RELEASE_NEEDED, PLAN_CLOSED,
+	// PLAN_PAUSED or REVIEW_DUE.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
 	// HIGH, MODERATE or LOW.
 	Severity string `protobuf:"bytes,4,opt,name=severity,proto3" json:"severity,omitempty"`

@@ -161,9 +161,11 @@ type TemplateCourse struct {
 	// MASSAGE_THERAPIST, PHYSICIAN.
 	Professions []string `protobuf:"bytes,15,rep,name=professions,proto3" json:"professions,omitempty"`
 	// Where each number comes from.
-	Sources       []*NumberSource `protobuf:"bytes,16,rep,name=sources,proto3" json:"sources,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sources []*NumberSource `protobuf:"bytes,16,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Weeks after the first delivered session after which a review is due.
+	ReviewAfterWeeks []int32 `protobuf:"varint,17,rep,packed,name=review_after_weeks,json=reviewAfterWeeks,proto3" json:"review_after_weeks,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *TemplateCourse) Reset() {
@@ -304,6 +306,13 @@ func (x *TemplateCourse) GetProfessions() []string {
 func (x *TemplateCourse) GetSources() []*NumberSource {
 	if x != nil {
 		return x.Sources
+	}
+	return nil
+}
+
+func (x *TemplateCourse) GetReviewAfterWeeks() []int32 {
+	if x != nil {
+		return x.ReviewAfterWeeks
 	}
 	return nil
 }
@@ -628,9 +637,11 @@ type Course struct {
 	// Lengths that later sessions may have, in minutes; empty is any.
 	SessionMinutes []int32 `protobuf:"varint,12,rep,packed,name=session_minutes,json=sessionMinutes,proto3" json:"session_minutes,omitempty"`
 	// Civil dates meant for the sessions, where they matter (an injection series).
-	PlannedDates  []string `protobuf:"bytes,13,rep,name=planned_dates,json=plannedDates,proto3" json:"planned_dates,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PlannedDates []string `protobuf:"bytes,13,rep,name=planned_dates,json=plannedDates,proto3" json:"planned_dates,omitempty"`
+	// Weeks after the first delivered session after which a review is due.
+	ReviewAfterWeeks []int32 `protobuf:"varint,14,rep,packed,name=review_after_weeks,json=reviewAfterWeeks,proto3" json:"review_after_weeks,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Course) Reset() {
@@ -750,6 +761,13 @@ func (x *Course) GetSessionMinutes() []int32 {
 func (x *Course) GetPlannedDates() []string {
 	if x != nil {
 		return x.PlannedDates
+	}
+	return nil
+}
+
+func (x *Course) GetReviewAfterWeeks() []int32 {
+	if x != nil {
+		return x.ReviewAfterWeeks
 	}
 	return nil
 }
@@ -1102,6 +1120,79 @@ func (x *Review) GetNote() string {
 	return ""
 }
 
+// PlanVersion is a plan as it stood after one change.
+type PlanVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan then, without the counts of its sessions.
+	Plan *Plan `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	// What changed it, for example "plan.activate".
+	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// The account that changed it, or "plans" when it expired.
+	ChangedBy string `protobuf:"bytes,3,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// When.
+	ChangeTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=change_time,json=changeTime,proto3" json:"change_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanVersion) Reset() {
+	*x = PlanVersion{}
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanVersion) ProtoMessage() {}
+
+func (x *PlanVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanVersion.ProtoReflect.Descriptor instead.
+func (*PlanVersion) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PlanVersion) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *PlanVersion) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *PlanVersion) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *PlanVersion) GetChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeTime
+	}
+	return nil
+}
+
 var File_upright_plans_v1_plan_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_proto_rawDesc = "" +
@@ -1116,7 +1207,7 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\acourses\x18\x05 \x03(\v2 .upright.plans.v1.TemplateCourseR\acourses\x12%\n" +
 	"\x0evalidity_weeks\x18\x06 \x01(\x05R\rvalidityWeeks\x12\x1f\n" +
 	"\vcause_codes\x18\a \x03(\tR\n" +
-	"causeCodes\"\xd4\x04\n" +
+	"causeCodes\"\x82\x05\n" +
 	"\x0eTemplateCourse\x12\x1b\n" +
 	"\tcourse_id\x18\x01 \x01(\tR\bcourseId\x12\x1e\n" +
 	"\n" +
@@ -1138,7 +1229,8 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\x15first_session_minutes\x18\r \x01(\x05R\x13firstSessionMinutes\x12'\n" +
 	"\x0fsession_minutes\x18\x0e \x03(\x05R\x0esessionMinutes\x12 \n" +
 	"\vprofessions\x18\x0f \x03(\tR\vprofessions\x128\n" +
-	"\asources\x18\x10 \x03(\v2\x1e.upright.plans.v1.NumberSourceR\asources\"a\n" +
+	"\asources\x18\x10 \x03(\v2\x1e.upright.plans.v1.NumberSourceR\asources\x12,\n" +
+	"\x12review_after_weeks\x18\x11 \x03(\x05R\x10reviewAfterWeeks\"a\n" +
 	"\fNumberSource\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12#\n" +
@@ -1172,7 +1264,7 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"createTime\x12?\n" +
 	"\ractivate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\factivateTime\x129\n" +
 	"\n" +
-	"close_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\"\x83\x04\n" +
+	"close_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\"\xb1\x04\n" +
 	"\x06Course\x12\x1b\n" +
 	"\tcourse_id\x18\x01 \x01(\tR\bcourseId\x12,\n" +
 	"\x12template_course_id\x18\x02 \x01(\tR\x10templateCourseId\x12\x1e\n" +
@@ -1192,7 +1284,8 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	" \x01(\bR\treviewDue\x122\n" +
 	"\x15first_session_minutes\x18\v \x01(\x05R\x13firstSessionMinutes\x12'\n" +
 	"\x0fsession_minutes\x18\f \x03(\x05R\x0esessionMinutes\x12#\n" +
-	"\rplanned_dates\x18\r \x03(\tR\fplannedDates\"i\n" +
+	"\rplanned_dates\x18\r \x03(\tR\fplannedDates\x12,\n" +
+	"\x12review_after_weeks\x18\x0e \x03(\x05R\x10reviewAfterWeeks\"i\n" +
 	"\rSessionCounts\x12\x18\n" +
 	"\aplanned\x18\x01 \x01(\x05R\aplanned\x12\x16\n" +
 	"\x06booked\x18\x02 \x01(\x05R\x06booked\x12\x12\n" +
@@ -1222,7 +1315,14 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\x0fpractitioner_id\x18\x05 \x01(\tR\x0epractitionerId\x12;\n" +
 	"\vreview_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"reviewTime\x12\x12\n" +
-	"\x04note\x18\a \x01(\tR\x04noteB\xcc\x01\n" +
+	"\x04note\x18\a \x01(\tR\x04note\"\xad\x01\n" +
+	"\vPlanVersion\x12*\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x03 \x01(\tR\tchangedBy\x12;\n" +
+	"\vchange_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeTimeB\xcc\x01\n" +
 	"\x14com.upright.plans.v1B\tPlanProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -1237,7 +1337,7 @@ func file_upright_plans_v1_plan_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_upright_plans_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_upright_plans_v1_plan_proto_goTypes = []any{
 	(*PlanTemplate)(nil),          // 0: upright.plans.v1.PlanTemplate
 	(*TemplateCourse)(nil),        // 1: upright.plans.v1.TemplateCourse
@@ -1248,7 +1348,8 @@ var file_upright_plans_v1_plan_proto_goTypes = []any{
 	(*Goal)(nil),                  // 6: upright.plans.v1.Goal
 	(*Decision)(nil),              // 7: upright.plans.v1.Decision
 	(*Review)(nil),                // 8: upright.plans.v1.Review
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*PlanVersion)(nil),           // 9: upright.plans.v1.PlanVersion
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_upright_plans_v1_plan_proto_depIdxs = []int32{
 	1,  // 0: upright.plans.v1.PlanTemplate.courses:type_name -> upright.plans.v1.TemplateCourse
@@ -1257,16 +1358,18 @@ var file_upright_plans_v1_plan_proto_depIdxs = []int32{
 	6,  // 3: upright.plans.v1.Plan.goals:type_name -> upright.plans.v1.Goal
 	7,  // 4: upright.plans.v1.Plan.decision:type_name -> upright.plans.v1.Decision
 	8,  // 5: upright.plans.v1.Plan.reviews:type_name -> upright.plans.v1.Review
-	9,  // 6: upright.plans.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 7: upright.plans.v1.Plan.activate_time:type_name -> google.protobuf.Timestamp
-	9,  // 8: upright.plans.v1.Plan.close_time:type_name -> google.protobuf.Timestamp
+	10, // 6: upright.plans.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
+	10, // 7: upright.plans.v1.Plan.activate_time:type_name -> google.protobuf.Timestamp
+	10, // 8: upright.plans.v1.Plan.close_time:type_name -> google.protobuf.Timestamp
 	5,  // 9: upright.plans.v1.Course.sessions:type_name -> upright.plans.v1.SessionCounts
-	9,  // 10: upright.plans.v1.Review.review_time:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 10: upright.plans.v1.Review.review_time:type_name -> google.protobuf.Timestamp
+	3,  // 11: upright.plans.v1.PlanVersion.plan:type_name -> upright.plans.v1.Plan
+	10, // 12: upright.plans.v1.PlanVersion.change_time:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_proto_init() }
@@ -1280,7 +1383,7 @@ func file_upright_plans_v1_plan_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_proto_rawDesc), len(file_upright_plans_v1_plan_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

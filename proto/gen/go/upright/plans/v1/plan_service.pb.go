@@ -1423,6 +1423,98 @@ func (x *RecordReviewResponse) GetPlan() *Plan {
 	return nil
 }
 
+// ListPlanVersionsRequest names a plan.
+type ListPlanVersionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan.
+	PlanId        string `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlanVersionsRequest) Reset() {
+	*x = ListPlanVersionsRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlanVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlanVersionsRequest) ProtoMessage() {}
+
+func (x *ListPlanVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlanVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListPlanVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListPlanVersionsRequest) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+// ListPlanVersionsResponse holds the versions.
+type ListPlanVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The versions.
+	Versions      []*PlanVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlanVersionsResponse) Reset() {
+	*x = ListPlanVersionsResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlanVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlanVersionsResponse) ProtoMessage() {}
+
+func (x *ListPlanVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlanVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListPlanVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListPlanVersionsResponse) GetVersions() []*PlanVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
 var File_upright_plans_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
@@ -1552,7 +1644,11 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\x04note\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\x12\x1b\n" +
 	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"B\n" +
 	"\x14RecordReviewResponse\x12*\n" +
-	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan2\x85\v\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"=\n" +
+	"\x17ListPlanVersionsRequest\x12\"\n" +
+	"\aplan_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\"U\n" +
+	"\x18ListPlanVersionsResponse\x129\n" +
+	"\bversions\x18\x01 \x03(\v2\x1d.upright.plans.v1.PlanVersionR\bversions2\x9e\f\n" +
 	"\vPlanService\x12\x91\x01\n" +
 	"\x11ListPlanTemplates\x12*.upright.plans.v1.ListPlanTemplatesRequest\x1a+.upright.plans.v1.ListPlanTemplatesResponse\"#\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/plan-templates\x12z\n" +
 	"\n" +
@@ -1566,7 +1662,8 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\n" +
 	"ResumePlan\x12#.upright.plans.v1.ResumePlanRequest\x1a$.upright.plans.v1.ResumePlanResponse\"2\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02%:\x01*b\x04plan\"\x1a/v1/plans/{plan_id}:resume\x12\x87\x01\n" +
 	"\tClosePlan\x12\".upright.plans.v1.ClosePlanRequest\x1a#.upright.plans.v1.ClosePlanResponse\"1\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02$:\x01*b\x04plan\"\x19/v1/plans/{plan_id}:close\x12\x92\x01\n" +
-	"\fRecordReview\x12%.upright.plans.v1.RecordReviewRequest\x1a&.upright.plans.v1.RecordReviewResponse\"3\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02&:\x01*b\x04plan\"\x1b/v1/plans/{plan_id}/reviewsB\xd3\x01\n" +
+	"\fRecordReview\x12%.upright.plans.v1.RecordReviewRequest\x1a&.upright.plans.v1.RecordReviewResponse\"3\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02&:\x01*b\x04plan\"\x1b/v1/plans/{plan_id}/reviews\x12\x96\x01\n" +
+	"\x10ListPlanVersions\x12).upright.plans.v1.ListPlanVersionsRequest\x1a*.upright.plans.v1.ListPlanVersionsResponse\"+\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/plans/{plan_id}/versionsB\xd3\x01\n" +
 	"\x14com.upright.plans.v1B\x10PlanServiceProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -1581,7 +1678,7 @@ func file_upright_plans_v1_plan_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_upright_plans_v1_plan_service_proto_goTypes = []any{
 	(*CourseSpec)(nil),                // 0: upright.plans.v1.CourseSpec
 	(*ListPlanTemplatesRequest)(nil),  // 1: upright.plans.v1.ListPlanTemplatesRequest
@@ -1604,53 +1701,59 @@ var file_upright_plans_v1_plan_service_proto_goTypes = []any{
 	(*ClosePlanResponse)(nil),         // 18: upright.plans.v1.ClosePlanResponse
 	(*RecordReviewRequest)(nil),       // 19: upright.plans.v1.RecordReviewRequest
 	(*RecordReviewResponse)(nil),      // 20: upright.plans.v1.RecordReviewResponse
-	(*PlanTemplate)(nil),              // 21: upright.plans.v1.PlanTemplate
-	(*Goal)(nil),                      // 22: upright.plans.v1.Goal
-	(*Decision)(nil),                  // 23: upright.plans.v1.Decision
-	(*Plan)(nil),                      // 24: upright.plans.v1.Plan
+	(*ListPlanVersionsRequest)(nil),   // 21: upright.plans.v1.ListPlanVersionsRequest
+	(*ListPlanVersionsResponse)(nil),  // 22: upright.plans.v1.ListPlanVersionsResponse
+	(*PlanTemplate)(nil),              // 23: upright.plans.v1.PlanTemplate
+	(*Goal)(nil),                      // 24: upright.plans.v1.Goal
+	(*Decision)(nil),                  // 25: upright.plans.v1.Decision
+	(*Plan)(nil),                      // 26: upright.plans.v1.Plan
+	(*PlanVersion)(nil),               // 27: upright.plans.v1.PlanVersion
 }
 var file_upright_plans_v1_plan_service_proto_depIdxs = []int32{
-	21, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
+	23, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
 	0,  // 1: upright.plans.v1.CreatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	22, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	23, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	24, // 4: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 5: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 6: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
+	24, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	25, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	26, // 4: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 5: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 6: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
 	0,  // 7: upright.plans.v1.UpdatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	22, // 8: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	23, // 9: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	24, // 10: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 11: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 12: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 13: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 14: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	24, // 15: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
-	1,  // 16: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
-	3,  // 17: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
-	5,  // 18: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
-	7,  // 19: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
-	9,  // 20: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
-	11, // 21: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
-	13, // 22: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
-	15, // 23: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
-	17, // 24: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
-	19, // 25: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
-	2,  // 26: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
-	4,  // 27: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
-	6,  // 28: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
-	8,  // 29: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
-	10, // 30: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
-	12, // 31: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
-	14, // 32: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
-	16, // 33: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
-	18, // 34: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
-	20, // 35: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
-	26, // [26:36] is the sub-list for method output_type
-	16, // [16:26] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	24, // 8: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	25, // 9: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	26, // 10: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 11: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 12: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 13: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 14: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	26, // 15: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
+	27, // 16: upright.plans.v1.ListPlanVersionsResponse.versions:type_name -> upright.plans.v1.PlanVersion
+	1,  // 17: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
+	3,  // 18: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
+	5,  // 19: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
+	7,  // 20: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
+	9,  // 21: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
+	11, // 22: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
+	13, // 23: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
+	15, // 24: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
+	17, // 25: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
+	19, // 26: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
+	21, // 27: upright.plans.v1.PlanService.ListPlanVersions:input_type -> upright.plans.v1.ListPlanVersionsRequest
+	2,  // 28: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
+	4,  // 29: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
+	6,  // 30: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
+	8,  // 31: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
+	10, // 32: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
+	12, // 33: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
+	14, // 34: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
+	16, // 35: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
+	18, // 36: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
+	20, // 37: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
+	22, // 38: upright.plans.v1.PlanService.ListPlanVersions:output_type -> upright.plans.v1.ListPlanVersionsResponse
+	28, // [28:39] is the sub-list for method output_type
+	17, // [17:28] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_service_proto_init() }
@@ -1665,7 +1768,7 @@ func file_upright_plans_v1_plan_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_service_proto_rawDesc), len(file_upright_plans_v1_plan_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

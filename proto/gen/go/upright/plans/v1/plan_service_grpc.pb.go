@@ -29,6 +29,7 @@ const (
 	PlanService_ResumePlan_FullMethodName        = "/upright.plans.v1.PlanService/ResumePlan"
 	PlanService_ClosePlan_FullMethodName         = "/upright.plans.v1.PlanService/ClosePlan"
 	PlanService_RecordReview_FullMethodName      = "/upright.plans.v1.PlanService/RecordReview"
+	PlanService_ListPlanVersions_FullMethodName  = "/upright.plans.v1.PlanService/ListPlanVersions"
 )
 
 // PlanServiceClient is the client API for PlanService service.
@@ -65,6 +66,8 @@ type PlanServiceClient interface {
 	// review point, and may add sessions. The clinician must be of a profession that gives the
 	// care, or a physician.
 	RecordReview(ctx context.Context, in *RecordReviewRequest, opts ...grpc.CallOption) (*RecordReviewResponse, error)
+	// ListPlanVersions returns every version that a plan has had, newest first.
+	ListPlanVersions(ctx context.Context, in *ListPlanVersionsRequest, opts ...grpc.CallOption) (*ListPlanVersionsResponse, error)
 }
 
 type planServiceClient struct {
@@ -175,6 +178,16 @@ func (c *planServiceClient) RecordReview(ctx context.Context, in *RecordReviewRe
 	return out, nil
 }
 
+func (c *planServiceClient) ListPlanVersions(ctx context.Context, in *ListPlanVersionsRequest, opts ...grpc.CallOption) (*ListPlanVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPlanVersionsResponse)
+	err := c.cc.Invoke(ctx, PlanService_ListPlanVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PlanServiceServer is the server API for PlanService service.
 // All implementations must embed UnimplementedPlanServiceServer
 // for forward compatibility.
@@ -209,6 +222,8 @@ type PlanServiceServer interface {
 	// review point, and may add sessions. The clinician must be of a profession that gives the
 	// care, or a physician.
 	RecordReview(context.Context, *RecordReviewRequest) (*RecordReviewResponse, error)
+	// ListPlanVersions returns every version that a plan has had, newest first.
+	ListPlanVersions(context.Context, *ListPlanVersionsRequest) (*ListPlanVersionsResponse, error)
 	mustEmbedUnimplementedPlanServiceServer()
 }
 
@@ -248,6 +263,9 @@ func (UnimplementedPlanServiceServer) ClosePlan(context.Context, *ClosePlanReque
 }
 func (UnimplementedPlanServiceServer) RecordReview(context.Context, *RecordReviewRequest) (*RecordReviewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordReview not implemented")
+}
+func (UnimplementedPlanServiceServer) ListPlanVersions(context.Context, *ListPlanVersionsRequest) (*ListPlanVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPlanVersions not implemented")
 }
 func (UnimplementedPlanServiceServer) mustEmbedUnimplementedPlanServiceServer() {}
 func (UnimplementedPlanServiceServer) testEmbeddedByValue()                     {}
@@ -450,6 +468,24 @@ func _PlanService_RecordReview_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PlanService_ListPlanVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPlanVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).ListPlanVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_ListPlanVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).ListPlanVersions(ctx, req.(*ListPlanVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PlanService_ServiceDesc is the grpc.ServiceDesc for PlanService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -496,6 +532,10 @@ var PlanService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordReview",
 			Handler:    _PlanService_RecordReview_Handler,
+		},
+		{
+			MethodName: "ListPlanVersions",
+			Handler:    _PlanService_ListPlanVersions_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -270,7 +270,7 @@ create table attempt_items (
     claims                  text   not null,
     placed                  text   not null,
     primary key (clinic_id, attempt_id, item),
-    constraint attempt_items_entitlement_id_key unique (clinic_id, entitlement_id)
+    constraint attempt_items_clinic_id_entitlement_id_key unique (clinic_id, entitlement_id)
 );
 create index attempt_items_appointment_idx on attempt_items (clinic_id, appointment_id, attempt);
 

@@ -154,7 +154,9 @@ CREATE TABLE releases (
   CONSTRAINT releases_pkey PRIMARY KEY (clinic_id, patient_id, contraindication_id)
 );
 
--- What the newest triage of one patient record says, and the version of the gate.
+-- What the newest triage of one patient record says, and the version of the gate. The row
+-- of the record that lives on also keeps what speaks against treatments of the person, as
+-- the rule set that known_by names made it of the facts and releases.
 CREATE TABLE gates (
   clinic_id text NOT NULL,
   patient_id text NOT NULL,
@@ -165,6 +167,8 @@ CREATE TABLE gates (
   intake_id text NOT NULL,
   triage_date text NOT NULL,
   expires_at bigint,
+  known text NOT NULL,
+  known_by text NOT NULL,
   CONSTRAINT gates_pkey PRIMARY KEY (clinic_id, patient_id)
 );
 

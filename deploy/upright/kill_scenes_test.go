@@ -1,0 +1,231 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// scene is a request that a kill interrupts.
+type scene struct {
+	// prepare makes what the request is about, before the failpoint is armed, and sets the
+	// killer's by, path and body.
+	prepare func(k *killer)
+	// before is where the program is killed first, for points that only recovery comes to.
+	before string
+	// refusal is the reason of the final answer; "" when it has to succeed.
+	refusal string
+	// live is how many appointments there are in the end.
+	live int
+	// check looks at what else the scene has done.
+	check func(k *killer)
+}
+
+// scenes by name. Every scene has a patient and a plan of its own.
+var scenes = map[string]scene{
+	"book":     {prepare: bookScene, live: 1, check: countsOf(1)},
+	"orphan":   {prepare: bookScene, before: "booking.claimed", live: 1, check: countsOf(1)},
+	"outright": {prepare: outrightScene, live: 1},
+	"refused":  {prepare: refusedScene, refusal: "INJECTION_LIMIT", live: 0},
+	"move":     {prepare: moveScene, live: 1, check: moved},
+	"cancel":   {prepare: cancelScene, live: 0, check: countsOf(0)},
+	"undo":     {prepare: undoScene, live: 1, check: countsOf(1)},
+	"close":    {prepare: closeScene, live: 1, check: closed},
+	"inject":   {prepare: injectScene, live: 0, check: injected},
+	"merge":    {prepare: mergeScene, live: 1, check: merged},
+	"submit":   {prepare: submitScene, live: 0, check: submitted},
+}
+
+// when is the time of every scene's session: the diary is empty again after each.
+func when() time.Time { return inDays(3) }
+
+func (k *killer) request(by *client, path string, body m) { k.by, k.path, k.body = by, path, body }
+
+func bookScene(k *killer) {
+	k.patient = k.h.patient("Bo")
+	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, when(), k.plan))
+}
+
+func outrightScene(k *killer) {
+	k.patient = k.h.patient("Out")
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, when(), ""))
+}
+
+func refusedScene(k *killer) {
+	k.patient, k.plan = k.fullPatient, k.fullPlan
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Injection", k.patient, k.h.physicianID, when(), k.plan))
+}
+
+// booked books a session for a scene about one.
+func (k *killer) booked() {
+	bookScene(k)
+	k.h.reception.must(http.MethodPost, k.path, k.body, &k.apt)
+}
+
+// moveScene moves a session onto a part of its own old time.
+func moveScene(k *killer) {
+	k.booked()
+	k.request(k.h.reception, "/v1/appointments/"+k.apt.ID+":reschedule", m{"start_time": when().Add(15 * time.Minute).Format(time.RFC3339)})
+}
+
+func cancelScene(k *killer) {
+	k.booked()
+	k.request(k.h.reception, "/v1/appointments/"+k.apt.ID+":cancel", m{"reason_code": "PATIENT_ILL"})
+}
+
+func undoScene(k *killer) {
+	cancelScene(k)
+	k.by.must(http.MethodPost, k.path, k.body, nil)
+	k.request(k.h.reception, "/v1/appointments/"+k.apt.ID+":undo", m{})
+}
+
+func closeScene(k *killer) {
+	k.booked()
+	k.request(k.h.physio, "/v1/plans/"+k.plan+":close", m{"reason_code": "DISCHARGED"})
+}
+
+func injectScene(k *killer) {
+	k.patient = k.h.patient("Ina")
+	k.request(k.h.physician, "/v1/patients/"+k.patient+"/injections", injectionOn(-20))
+}
+
+// injectionOn is the record of an injection that was given elsewhere.
+func injectionOn(days int) m {
+	return m{
+		"local_date": date(inDays(days)), "state": "ADMINISTERED", "region": "THORACIC", "side": "LEFT", "levels": []string{"T5-T6"},
+		"drugs": []m{{"drug": "methylprednisolone", "dose_mg": 40, "lot": "L1"}}, "guidance": "FLUOROSCOPY", "source": "EXTERNAL_DOCUMENTED",
+	}
+}
+
+func mergeScene(k *killer) {
+	k.booked()
+	k.other = k.h.patient("Also Bo")
+	k.request(k.h.reception, "/v1/patients/"+k.patient+":merge", m{"surviving_patient_id": k.other, "reason_code": "DUPLICATE_REGISTRATION"})
+}
+
+func submitScene(k *killer) {
+	k.patient = k.h.patient("Sue")
+	var form struct {
+		ID   string `json:"intake_id"`
+		Etag string `json:"etag"`
+	}
+	k.h.physio.must(http.MethodPost, "/v1/intakes", m{"patient_id": k.patient}, &form)
+	k.h.physio.must(http.MethodPatch, "/v1/intakes/"+form.ID, m{"answers": usualAnswers(k.t), "etag": form.Etag}, &form)
+	k.request(k.h.physio, "/v1/intakes/"+form.ID+":submit", m{"etag": form.Etag})
+}
+
+// countsOf checks how many booked sessions the plan shows.
+func countsOf(booked int) func(k *killer) {
+	return func(k *killer) {
+		if c := counts(k.t, k.h.physio, k.plan); c.Booked != booked || c.Used != 0 {
+			k.t.Errorf("the plan counts %+v, want %d booked", c, booked)
+		}
+	}
+}
+
+func moved(k *killer) {
+	countsOf(1)(k)
+	n := k.value("booking", `SELECT count(*) FROM appointments WHERE appointment_id = $1 AND starts_at = $2`, k.apt.ID, when().Add(15*time.Minute).UnixMicro())
+	if n != 1 {
+		k.t.Error("the appointment is not where it was moved to")
+	}
+}
+
+func closed(k *killer) {
+	for what, n := range map[string]int64{
+		"plan that is closed":        k.value("plans", `SELECT count(*) FROM plans WHERE plan_id = $1 AND state = 'CLOSED'`, k.plan),
+		"issue about its session":    k.value("plans", `SELECT count(*) FROM issues WHERE plan_id = $1 AND state = 'OPEN'`, k.plan),
+		"event that says so":         k.value("plans", `SELECT count(*) FROM event_log WHERE type = 'upright.plans.v1.PlanClosed' AND aggregate_id = $1`, k.plan),
+		"appointment to be reviewed": k.value("booking", `SELECT count(*) FROM appointments WHERE appointment_id = $1 AND needs_review`, k.apt.ID),
+	} {
+		if n != 1 {
+			k.t.Errorf("%d times %s, want once", n, what)
+		}
+	}
+}
+
+func injected(k *killer) {
+	n := k.value("plans", `SELECT count(*) FROM ledger WHERE patient_id = $1 AND state = 'ADMINISTERED'`, k.patient)
+	records := k.value("plans", `SELECT count(*) FROM injection_records r JOIN ledger l ON l.clinic_id = r.clinic_id AND l.injection_id = r.injection_id WHERE l.patient_id = $1`, k.patient)
+	if n != 1 || records != 1 {
+		k.t.Errorf("%d injections, %d records, want one each", n, records)
+	}
+}
+
+func merged(k *killer) {
+	head := k.value("plans", `SELECT count(*) FROM ledger_heads WHERE patient_id = $1 AND merged_into = $2`, k.patient, k.other)
+	rows := k.value("plans", `SELECT count(*) FROM ledger WHERE patient_id = $1 AND origin_patient_id = $2`, k.other, k.patient)
+	plan := k.value("plans", `SELECT count(*) FROM plans WHERE patient_id = $1 AND plan_id = $2`, k.other, k.plan)
+	if head != 1 || rows != 1 || plan != 1 {
+		k.t.Errorf("merged heads %d, sessions %d, plans %d, want one each", head, rows, plan)
+	}
+}
+
+func submitted(k *killer) {
+	mine := k.value("intake", `SELECT count(*) FROM intakes WHERE patient_id = $1 AND submitted_at > 0`, k.patient)
+	all := k.value("intake", `SELECT count(*) FROM intakes WHERE submitted_at > 0`)
+	results := k.value("intake", `SELECT count(*) FROM triage_results`)
+	events := k.value("intake", `SELECT count(*) FROM event_log WHERE type = 'upright.intake.v1.IntakeTriaged'`)
+	if mine != 1 || results != all || events != all {
+		k.t.Errorf("%d forms of the patient, %d in all, %d results, %d events, want one each", mine, all, results, events)
+	}
+}
+
+// failpoints collects the names of all failpoints of the code under dir, from its syntax.
+func failpoints(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isFailpoint(call) {
+				return true
+			}
+			name, ok := literal(call)
+			if !ok {
+				t.Errorf("%s: the name of a failpoint has to be a plain string", path)
+			} else if !strings.HasPrefix(name, "test.") {
+				names = append(names, name)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func isFailpoint(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && sel.Sel.Name == "Hit" && identName(sel.X) == "failpoint"
+}
+
+func literal(call *ast.CallExpr) (string, bool) {
+	if len(call.Args) != 1 {
+		return "", false
+	}
+	lit, ok := call.Args[0].(*ast.BasicLit)
+	if !ok {
+		return "", false
+	}
+	name, err := strconv.Unquote(lit.Value)
+	return name, err == nil
+}
