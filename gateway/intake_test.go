@@ -201,8 +201,10 @@ func (s *intake) SubmitIntake(ctx context.Context, in *intakev1.SubmitIntakeRequ
 			found.Triage.Disposition = wrapperspb.String("CONSERVATIVE_CARE")
 			found.Triage.Advice = &intakev1.Advice{Title: "Treatment at our clinic suits you", Text: "Book a visit.", HomeMeasures: []string{"LIGHT_MOVEMENT"}, RescreenDate: "2026-12-08"}
 		}
-		s.gate = &intakev1.BookingGate{PatientId: found.GetPatientId(), State: intakev1.BookingGate_STATE_SCREENED, Level: typev1.TriageLevel_TRIAGE_LEVEL_CONSERVATIVE_CARE,
-			Allowed: []*intakev1.GateAllowance{{Kind: typev1.VisitKind_VISIT_KIND_INITIAL_ASSESSMENT}, {Kind: typev1.VisitKind_VISIT_KIND_TREATMENT}}}
+		s.gate = &intakev1.BookingGate{
+			PatientId: found.GetPatientId(), State: intakev1.BookingGate_STATE_SCREENED, Level: typev1.TriageLevel_TRIAGE_LEVEL_CONSERVATIVE_CARE,
+			Allowed: []*intakev1.GateAllowance{{Kind: typev1.VisitKind_VISIT_KIND_INITIAL_ASSESSMENT}, {Kind: typev1.VisitKind_VISIT_KIND_TREATMENT}},
+		}
 	}
 	return &intakev1.SubmitIntakeResponse{Intake: seen(ctx, found)}, nil
 }

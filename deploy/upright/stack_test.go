@@ -162,7 +162,7 @@ func (s *stack) startGateway() {
 	if s.programs["gateway"] != nil {
 		return
 	}
-	args := []string{"--listen", s.port("gateway"), "--nats", s.nats.ClientURL(), "--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile("gateway"), "--rate-limit", "-1"}
+	args := []string{"--listen", s.port("gateway"), "--nats", s.nats.ClientURL(), "--keys", filepath.Join(s.dir, "keys"), "--trace-file", s.traceFile("gateway"), "--rate-limit=-1"}
 	for _, peer := range serviceNames {
 		args = append(args, "--peer", peer+"="+s.port(peer))
 	}
@@ -195,6 +195,7 @@ func (s *stack) awaitReady() {
 	}
 	for _, url := range urls {
 		eventually(s.t, url, func() (bool, string) {
+			s.failIfGone()
 			res, err := http.Get(url) //nolint:gosec,noctx // our own server
 			if err != nil {
 				return false, err.Error()
@@ -202,6 +203,17 @@ func (s *stack) awaitReady() {
 			defer res.Body.Close()
 			return res.StatusCode == http.StatusOK, res.Status
 		})
+	}
+}
+
+// failIfGone ends the test when a program has ended that nobody killed.
+func (s *stack) failIfGone() {
+	for name, p := range s.programs {
+		select {
+		case <-p.gone:
+			s.t.Fatalf("%s has ended:\n%s", name, p.log.tail(2000))
+		default:
+		}
 	}
 }
 

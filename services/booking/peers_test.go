@@ -104,8 +104,10 @@ func newDirectory(t testing.TB) *directory {
 			{EquipmentId: "eqp_laser", LocationId: place, Capabilities: []string{"LASER"}, Active: yes, Etag: "1"},
 		},
 		practitioners: []*directoryv1.Practitioner{
-			{PractitionerId: ana, Disciplines: []string{"PHYSIOTHERAPY", "ACUPUNCTURE"}, Active: yes, Etag: "1",
-				Credentials: []*directoryv1.Credential{{Kind: "ACUPUNCTURE", ExpireDate: "2026-12-01"}}},
+			{
+				PractitionerId: ana, Disciplines: []string{"PHYSIOTHERAPY", "ACUPUNCTURE"}, Active: yes, Etag: "1",
+				Credentials: []*directoryv1.Credential{{Kind: "ACUPUNCTURE", ExpireDate: "2026-12-01"}},
+			},
 			{PractitionerId: ben, Disciplines: []string{"PHYSIOTHERAPY", "MASSAGE"}, Active: yes, Etag: "1"},
 			{PractitionerId: carl, Disciplines: []string{"PHYSIOTHERAPY", "MASSAGE"}, Active: yes, Etag: "1"},
 			{PractitionerId: drX, Disciplines: []string{"FACET_JOINT_INJECTION", "MEDICAL"}, Active: yes, Etag: "1"},

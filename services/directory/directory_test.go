@@ -5,11 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
-	"github.com/upright-clinic/upright/services/platform/eventlog"
-
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/platform/daemon"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
 )
 
 var _ daemon.Service = (*Service)(nil)

@@ -141,24 +141,29 @@ func (b *booking) book(f *bookingv1.AppointmentFact) {
 	b.record(f, bookingv1.Outcome_OUTCOME_BOOKED)
 	b.tell(b.t, &bookingv1.AppointmentBooked{Appointment: f})
 }
+
 func (b *booking) cancel(f *bookingv1.AppointmentFact) {
 	b.record(f, bookingv1.Outcome_OUTCOME_CANCELLED)
 	b.tell(b.t, &bookingv1.AppointmentCancelled{Appointment: f, ReasonCode: "PATIENT_REQUEST"})
 }
+
 func (b *booking) complete(f *bookingv1.AppointmentFact) {
 	b.record(f, bookingv1.Outcome_OUTCOME_COMPLETED)
 	b.tell(b.t, &bookingv1.AppointmentCompleted{Appointment: f})
 }
+
 func (b *booking) noShow(f *bookingv1.AppointmentFact) {
 	b.record(f, bookingv1.Outcome_OUTCOME_NO_SHOW)
 	b.tell(b.t, &bookingv1.AppointmentNoShow{Appointment: f})
 }
+
 func (b *booking) void(f *bookingv1.AppointmentFact) {
 	b.mu.Lock()
 	b.outcomes[f.GetEntitlementId()] = &bookingv1.EntitlementOutcome{EntitlementId: f.GetEntitlementId(), Outcome: bookingv1.Outcome_OUTCOME_VOID}
 	b.mu.Unlock()
 	b.tell(b.t, &bookingv1.EntitlementVoided{ClinicId: f.GetClinicId(), PatientId: f.GetPatientId(), EntitlementIds: []string{f.GetEntitlementId()}})
 }
+
 func (b *booking) reschedule(to *bookingv1.AppointmentFact, from string) {
 	b.record(to, bookingv1.Outcome_OUTCOME_BOOKED)
 	b.tell(b.t, &bookingv1.AppointmentRescheduled{Appointment: to, ReplacesEntitlementId: from})

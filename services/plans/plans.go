@@ -35,6 +35,7 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/peer"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/daemon"
@@ -54,7 +55,8 @@ type Config struct {
 	// ResolveAfter is how old a claim without an outcome gets before booking is asked; 0
 	// means ten minutes. It frees nothing by itself.
 	ResolveAfter time.Duration
-	// ResolveEvery is how often such claims are looked for; 0 means a minute.
+	// ResolveEvery is how often such claims, and plans that are over, are looked for; 0
+	// means a minute.
 	ResolveEvery time.Duration
 }
 
@@ -75,7 +77,7 @@ func migrations() []sqldb.Set {
 // New migrates the database and reads the catalogue and the policy. It makes no calls. It
 // fails when the database cannot be migrated or a file has a defect, which it names.
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
-	settings := app.Config{ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute)}
+	settings := app.Config{ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard()}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)
@@ -151,12 +153,13 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, c := range s.consumers {
 		group.Go(func() error { return c.Run(ctx) })
 	}
-	group.Go(func() error { s.resolve(ctx); return nil })
+	group.Go(func() error { s.housekeep(ctx); return nil })
 	return group.Wait()
 }
 
-// resolve asks about waiting claims now and then. What failed is asked again next time.
-func (s *Service) resolve(ctx context.Context) {
+// housekeep asks about waiting claims and closes plans that are over, now and then. What
+// failed is tried again next time.
+func (s *Service) housekeep(ctx context.Context) {
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	for {
@@ -164,7 +167,8 @@ func (s *Service) resolve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_, _ = s.app.ResolveHeld(ctx) // it has logged what failed
+			_, _ = s.app.ResolveHeld(ctx) // they have logged what failed
+			_, _ = s.app.CloseExpired(ctx)
 		}
 	}
 }

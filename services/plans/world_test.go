@@ -178,14 +178,17 @@ func (w *world) reception() context.Context { return w.as(typev1.Role_ROLE_RECEP
 func (w *world) physio() context.Context {
 	return w.clinician(typev1.Profession_PROFESSION_PHYSIOTHERAPIST, physioA)
 }
+
 func (w *world) physician() context.Context {
 	return w.clinician(typev1.Profession_PROFESSION_PHYSICIAN, physician)
 }
+
 func (w *world) clinician(profession typev1.Profession, practitioner string) context.Context {
 	p := rpctest.Person(clinic, typev1.Role_ROLE_CLINICIAN)
 	p.Profession, p.PractitionerID = profession, practitioner
 	return authn.With(w.t.Context(), p)
 }
+
 func (w *world) asBooking() context.Context { return authn.WithService(w.t.Context(), "booking", "") }
 
 // with gives a call its request id.

@@ -62,8 +62,13 @@ func (w wish) To(path string, set ...string) string {
 // Hidden lists the wish as hidden fields of a form.
 func (w wish) Hidden() []pair {
 	all := []pair{
-		{"patient", w.Patient}, {"type", w.Type}, {"plan", w.Plan}, {"course", w.Course},
-		{"mode", w.Mode}, {"duration", w.Duration}, {"move", w.Move},
+		{"patient", w.Patient},
+		{"type", w.Type},
+		{"plan", w.Plan},
+		{"course", w.Course},
+		{"mode", w.Mode},
+		{"duration", w.Duration},
+		{"move", w.Move},
 	}
 	return slices.DeleteFunc(all, func(p pair) bool { return p.Value == "" })
 }

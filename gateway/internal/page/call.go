@@ -71,6 +71,11 @@ func (c *call) is(roles ...typev1.Role) bool { return c.who().Is(roles...) }
 // clinician reports whether the person treats patients.
 func (c *call) clinician() bool { return c.is(typev1.Role_ROLE_CLINICIAN) }
 
+// physician reports whether the person may record what only physicians give.
+func (c *call) physician() bool {
+	return c.clinician() && c.who().Profession == typev1.Profession_PROFESSION_PHYSICIAN
+}
+
 // path returns a part of the path by its name.
 func (c *call) path(name string) string { return c.r.PathValue(name) }
 

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"slices"
+
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
@@ -27,7 +29,32 @@ func (s *Site) clinicPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show("clinic", c.clinicView(clinic.GetPublicName(), clinic, clinic))
+	d := struct {
+		Clinic          *directoryv1.Clinic
+		Numbers, Others []*directoryv1.EmergencyNumber
+	}{clinic, numbers(clinic, "EMERGENCY"), nil}
+	for _, n := range clinic.GetEmergencyNumbers() {
+		if !slices.Contains(d.Numbers, n) {
+			d.Others = append(d.Others, n)
+		}
+	}
+	return c.show("clinic", c.clinicView(clinic.GetPublicName(), clinic, d))
+}
+
+// numbers lists a clinic's numbers to call of some kinds, in the order of the kinds; when
+// it has none of them, all that it has.
+func numbers(clinic *directoryv1.Clinic, kinds ...string) (found []*directoryv1.EmergencyNumber) {
+	for _, kind := range kinds {
+		for _, n := range clinic.GetEmergencyNumbers() {
+			if n.GetKind() == kind {
+				found = append(found, n)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return clinic.GetEmergencyNumbers()
+	}
+	return found
 }
 
 // registerPage is what the registration page shows.

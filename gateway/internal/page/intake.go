@@ -51,7 +51,7 @@ func (s *Site) intakeList(c *call) error {
 	if err != nil {
 		return err
 	}
-	d.Numbers = clinic.GetEmergencyNumbers()
+	d.Numbers = numbers(clinic, "EMERGENCY")
 	return c.show("intake_start", c.view(c.cat.T("intake.title"), d))
 }
 
@@ -189,6 +189,15 @@ func urgent(t *intakev1.TriageResult) bool {
 	return false
 }
 
+// urgentNumbers are the numbers for a result: in an emergency the emergency number alone,
+// so that nobody has to choose.
+func urgentNumbers(clinic *directoryv1.Clinic, t *intakev1.TriageResult) []*directoryv1.EmergencyNumber {
+	if t.GetDisposition().GetValue() == "EMERGENCY_NOW" {
+		return numbers(clinic, "EMERGENCY")
+	}
+	return numbers(clinic, "OUT_OF_HOURS", "EMERGENCY")
+}
+
 // newlyUrgent reports whether the answers just saved added something urgent.
 func newlyUrgent(before, after *intakev1.TriageResult) bool {
 	if !urgent(after) {
@@ -219,7 +228,7 @@ func (c *call) alarm(v *view, t *intakev1.TriageResult) error {
 	if err != nil {
 		return err
 	}
-	v.Alarm = clinic.GetEmergencyNumbers()
+	v.Alarm = urgentNumbers(clinic, t)
 	return nil
 }
 
@@ -247,7 +256,7 @@ func (s *Site) intakeStop(c *call) error {
 		return err
 	}
 	d := stopPage{
-		Advice: f.GetTriage().GetAdvice(), Numbers: clinic.GetEmergencyNumbers(),
+		Advice: f.GetTriage().GetAdvice(), Numbers: urgentNumbers(clinic, f.GetTriage()),
 		Emergency: f.GetTriage().GetDisposition().GetValue() == "EMERGENCY_NOW", Continue: f.resume(),
 	}
 	if _, at, err := f.page(c.query("from")); err == nil && f.GetState() == "DRAFT" {

@@ -114,7 +114,7 @@ func (s *Site) intakeResult(c *call) error {
 	}
 	advice := f.GetTriage().GetAdvice()
 	d := resultPage{
-		form: f, Advice: advice, Numbers: clinic.GetEmergencyNumbers(), Emergency: urgent(f.GetTriage()),
+		form: f, Advice: advice, Numbers: urgentNumbers(clinic, f.GetTriage()), Emergency: urgent(f.GetTriage()),
 		Types: openTypes("/me/book/times", f.GetPatientId(), gate.GetGate(), types),
 	}
 	title := advice.GetTitle()

@@ -80,7 +80,7 @@ func (c *call) topic(f *form, w *wrongs) (*view, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Help = clinic.GetEmergencyNumbers()
+		d.Help = numbers(clinic, "CRISIS", "EMERGENCY")
 	}
 	v := c.view(p.GetTitle(), d)
 	v.Back = f.before(at)

@@ -181,6 +181,7 @@ type chartPage struct {
 	Patient    *directoryv1.Patient
 	Name       string
 	Clinician  bool
+	Physician  bool
 	Book       string
 	Next, Past []visit
 	Gate       *intakev1.BookingGate
@@ -198,7 +199,7 @@ func (s *Site) staffPatient(c *call) error {
 	if err != nil {
 		return err
 	}
-	d := chartPage{Patient: p, Name: patientName(p), Clinician: c.clinician(), Book: address("/staff/book", "patient", id)}
+	d := chartPage{Patient: p, Name: patientName(p), Clinician: c.clinician(), Physician: c.physician(), Book: address("/staff/book", "patient", id)}
 	if err := c.chartCommon(&d, id); err != nil {
 		return err
 	}

@@ -66,6 +66,21 @@ func (v *view) Nonce() string { return rand.Text() }
 // Tel makes a link that dials.
 func (v *view) Tel(number string) template.URL { return tel(number) }
 
+// PerWeek says how many sessions a week there are to be; 0 is no limit.
+func (v *view) PerWeek(least, most int32) string {
+	switch {
+	case most == 0 && least == 0:
+		return ""
+	case most == 0:
+		return v.T("per_week.least", "min", least)
+	case least == 0:
+		return v.T("per_week.most", "max", most)
+	case least == most:
+		return v.T("per_week.exact", "n", most)
+	}
+	return v.T("per_week.range", "min", least, "max", most)
+}
+
 // Code says a code of the services in words, such as NO_SHOW; an unknown code comes back
 // in lower case.
 func (v *view) Code(kind, code string) string { return say(v.Catalog, kind, code) }

@@ -158,8 +158,10 @@ func TestStoredAndReadBack(t *testing.T) {
 // none, the clock shows it later by exactly what was skipped.
 func TestAtIsTheFirstInstantThatShowsIt(t *testing.T) {
 	t.Parallel()
-	zones := []string{"Europe/Berlin", "America/Sao_Paulo", "America/St_Johns", "Australia/Lord_Howe", "Asia/Tehran", "Africa/Casablanca",
-		"Pacific/Apia", "Pacific/Kiritimati", "Asia/Kathmandu", "Antarctica/Troll", "America/Havana"}
+	zones := []string{
+		"Europe/Berlin", "America/Sao_Paulo", "America/St_Johns", "Australia/Lord_Howe", "Asia/Tehran", "Africa/Casablanca",
+		"Pacific/Apia", "Pacific/Kiritimati", "Asia/Kathmandu", "Antarctica/Troll", "America/Havana",
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		loc := zone(t, rapid.SampledFrom(zones).Draw(r, "zone"))
 		day := civil.MustParse("2005-01-01").AddDays(rapid.IntRange(0, 12000).Draw(r, "day"))

@@ -64,10 +64,14 @@ func book(n int64) func(tx *Tx) error {
 			query string
 			args  []any
 		}{
-			{`INSERT INTO request_ids (clinic_id, subject, method, request_id, fingerprint, resource_id, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				[]any{"c", "acc_1", "/upright.booking.v1.AppointmentService/Create", id, "0123456789abcdef", id, at}},
-			{`INSERT INTO appointments (clinic_id, id, patient_id, start_at, end_at, state) VALUES ($1, $2, $3, $4, $5, $6)`,
-				[]any{"c", id, "p", start, start + 1_800_000_000, "BOOKED"}},
+			{
+				`INSERT INTO request_ids (clinic_id, subject, method, request_id, fingerprint, resource_id, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+				[]any{"c", "acc_1", "/upright.booking.v1.AppointmentService/Create", id, "0123456789abcdef", id, at},
+			},
+			{
+				`INSERT INTO appointments (clinic_id, id, patient_id, start_at, end_at, state) VALUES ($1, $2, $3, $4, $5, $6)`,
+				[]any{"c", id, "p", start, start + 1_800_000_000, "BOOKED"},
+			},
 			{`INSERT INTO claims (clinic_id, resource_id, start_at, end_at, appointment_id) VALUES ($1, $2, $3, $4, $5)`, []any{"c", "eqp", start, start + 1_800_000_000, id}},
 			{`INSERT INTO claims (clinic_id, resource_id, start_at, end_at, appointment_id) VALUES ($1, $2, $3, $4, $5)`, []any{"c", "pat", start, start + 1_800_000_000, id}},
 			{`INSERT INTO claims (clinic_id, resource_id, start_at, end_at, appointment_id) VALUES ($1, $2, $3, $4, $5)`, []any{"c", "prac", start, start + 1_800_000_000, id}},

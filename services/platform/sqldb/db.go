@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return openPostgres(ctx, cfg)
 	}
 	// The address may hold a password: say no more of it than its beginning.
-	return nil, errors.New("sqldb: a database address starts with sqlite: or postgres:")
+	return nil, errors.New("sqldb: a database address starts with \"sqlite:\" or \"postgres:\"")
 }
 
 // Write runs f in a transaction and returns when its effects are durable, or with f's error

@@ -86,8 +86,10 @@ func (db *DB) beginMigration(ctx context.Context) (*migration, error) {
 	m.pool.SetMaxOpenConns(1)
 	begin := []string{"BEGIN IMMEDIATE"}
 	if db.dialect == Postgres {
-		begin = []string{"BEGIN", "SET LOCAL lock_timeout = 0",
-			"SELECT pg_advisory_xact_lock(hashtextextended('upright migrate ' || current_database() || '." + db.schema + "', 0))"}
+		begin = []string{
+			"BEGIN", "SET LOCAL lock_timeout = 0",
+			"SELECT pg_advisory_xact_lock(hashtextextended('upright migrate ' || current_database() || '." + db.schema + "', 0))",
+		}
 	}
 	for _, statement := range begin {
 		if err := m.conn.command(ctx, statement); err != nil {

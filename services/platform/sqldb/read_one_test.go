@@ -41,9 +41,11 @@ func TestReadOneMakesOneQuery(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		const one = `SELECT 1`
 		for name, f := range map[string]func(tx *sqldb.Tx) error{
-			"writes":                 insert("1", "one"),
-			"writes by a query":      func(tx *sqldb.Tx) error { return tx.QueryRow(`DELETE FROM things RETURNING at`).Scan(new(int)) },
-			"asks twice":             func(tx *sqldb.Tx) error { return errors.Join(tx.QueryRow(one).Scan(new(int)), tx.QueryRow(one).Scan(new(int))) },
+			"writes":            insert("1", "one"),
+			"writes by a query": func(tx *sqldb.Tx) error { return tx.QueryRow(`DELETE FROM things RETURNING at`).Scan(new(int)) },
+			"asks twice": func(tx *sqldb.Tx) error {
+				return errors.Join(tx.QueryRow(one).Scan(new(int)), tx.QueryRow(one).Scan(new(int)))
+			},
 			"passes a failure over":  func(tx *sqldb.Tx) error { _ = tx.QueryRow(`SELECT none FROM things`).Scan(new(int)); return nil },
 			"reads inside of itself": func(tx *sqldb.Tx) error { _, err := countOne(tx.Context(), db); return err },
 		} {

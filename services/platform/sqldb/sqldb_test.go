@@ -311,7 +311,9 @@ func TestGivenUpBeforeItRan(t *testing.T) {
 func TestAddressesThatCannotWork(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []sqldb.Config{
-		{URL: ""}, {URL: "mysql://x"}, {URL: "postgres://127.0.0.1:1/none?connect_timeout=1"},
+		{URL: ""},
+		{URL: "mysql://x"},
+		{URL: "postgres://127.0.0.1:1/none?connect_timeout=1"},
 		{URL: "postgres://127.0.0.1:1/none", Schema: `x"; DROP`},
 	} {
 		if db, err := sqldb.Open(t.Context(), cfg); err == nil {

@@ -48,7 +48,7 @@ func newPatient() patient {
 func shows(text string) bool {
 	for _, form := range []string{
 		canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("% x", canary),
-		strings.Trim(fmt.Sprint([]byte(canary)), "[]"), strings.Trim(fmt.Sprintf("%#v", []byte(canary)), "[]byte{}"),
+		strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]"), strings.Trim(fmt.Sprintf("%#v", []byte(canary)), "[]byte{}"),
 		fmt.Sprintf("%b", []byte(canary)), fmt.Sprintf("%o", []byte(canary)), fmt.Sprintf("%U", []byte(canary)),
 	} {
 		if strings.Contains(text, strings.Trim(form, "[]")) {

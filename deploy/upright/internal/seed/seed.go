@@ -78,8 +78,14 @@ func (s *Seeder) Run(ctx context.Context) ([]Account, error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"clinic", s.makeClinic}, {"practitioners", s.makePractitioners}, {"accounts", s.makeAccounts}, {"appointment types", s.makeTypes},
-		{"shifts", s.makeShifts}, {"patients", s.makePatients}, {"diary", s.makeDiary}, {"journeys", s.makeJourneys},
+		{"clinic", s.makeClinic},
+		{"practitioners", s.makePractitioners},
+		{"accounts", s.makeAccounts},
+		{"appointment types", s.makeTypes},
+		{"shifts", s.makeShifts},
+		{"patients", s.makePatients},
+		{"diary", s.makeDiary},
+		{"journeys", s.makeJourneys},
 	} {
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("seed %s: %w", step.what, err)

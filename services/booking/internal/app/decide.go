@@ -55,7 +55,7 @@ func (a *App) gateAgain(ctx context.Context, att *store.Attempt) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	var planTime, changed = a.Clock.Now(), a.Clock.Now()
+	planTime, changed := a.Clock.Now(), a.Clock.Now()
 	err = a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		if planTime, err = store.PlanTime(tx, att.ClinicID, att.PlanID); err != nil {
 			return err

@@ -258,7 +258,7 @@ func (e *examination) ownHold(h *store.Hold) bool {
 	if h.ID == e.w.holdID && (h.OwnerSubject == e.w.who.Subject || sameToken(h.OwnerToken, e.w.ownerToken)) {
 		return true
 	}
-	return false
+	return h.OwnerSubject == e.w.who.Subject && h.PatientID != "" && h.PatientID == e.w.patientID
 }
 
 func sameToken(want, got string) bool {

@@ -82,8 +82,11 @@ func (t Type) Validate() error {
 		field   string
 		minutes int
 	}{
-		{"duration_minutes", t.Duration}, {"buffer_before_minutes", t.BufferBefore},
-		{"buffer_after_minutes", t.BufferAfter}, {"recovery_minutes", t.Recovery}, {"start_step_minutes", t.Step},
+		{"duration_minutes", t.Duration},
+		{"buffer_before_minutes", t.BufferBefore},
+		{"buffer_after_minutes", t.BufferAfter},
+		{"recovery_minutes", t.Recovery},
+		{"start_step_minutes", t.Step},
 	} {
 		if m.minutes%grainMinutes != 0 {
 			return invalidType(m.field, "must be a multiple of five minutes")

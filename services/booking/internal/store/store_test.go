@@ -171,8 +171,10 @@ func TestRoundTrips(t *testing.T) {
 		att := &store.Attempt{
 			ClinicID: clinic, ID: "att_1", OriginID: "att_0", Kind: store.AttemptMove, State: store.AttemptOpen, PatientID: "pat_1", PlanID: "pln_1",
 			CourseID: "crs_1", GateVersion: 3, CreatedAt: at, Items: []store.AttemptItem{
-				{AppointmentID: "apt_1", Attempt: 2, EntitlementID: "ent_2", ReplacesEntitlementID: "ent_1", Appointment: apt,
-					Claims: []store.Claim{claim("room_1", 1, 2, "apt_1", true)}, Placed: []store.Claim{claim("room_1", 1, 2, "apt_1", true)}},
+				{
+					AppointmentID: "apt_1", Attempt: 2, EntitlementID: "ent_2", ReplacesEntitlementID: "ent_1", Appointment: apt,
+					Claims: []store.Claim{claim("room_1", 1, 2, "apt_1", true)}, Placed: []store.Claim{claim("room_1", 1, 2, "apt_1", true)},
+				},
 				{AppointmentID: "apt_2", Attempt: 1, EntitlementID: "ent_3", Appointment: bare},
 			},
 		}

@@ -62,8 +62,10 @@ func TestSignInDoesTheSameWork(t *testing.T) {
 			}
 		}
 		for _, c := range []Credentials{
-			{Email: "nobody@demo.clinic", Password: "wrong"}, {Email: "one@demo.clinic", Password: "wrong"},
-			{Email: "five@demo.clinic", Password: "wrong"}, {Email: "five@demo.clinic", Password: patientPassword + "3"},
+			{Email: "nobody@demo.clinic", Password: "wrong"},
+			{Email: "one@demo.clinic", Password: "wrong"},
+			{Email: "five@demo.clinic", Password: "wrong"},
+			{Email: "five@demo.clinic", Password: patientPassword + "3"},
 			{Email: "one@demo.clinic", Password: staffPassword},
 		} {
 			b.passwords.used.Store(0)

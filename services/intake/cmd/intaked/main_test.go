@@ -59,7 +59,7 @@ func TestDaemonStartsAndEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // the test is over
 	_, err = intakev1.NewIntakeServiceClient(conn).GetIntake(t.Context(), &intakev1.GetIntakeRequest{IntakeId: "int_1"})
 	if status.Code(err) != codes.Unauthenticated {
 		t.Errorf("nobody got %v", err)

@@ -150,15 +150,10 @@ func TestKeptGateUnderConcurrentChanges(t *testing.T) {
 		a, ctx := newApp(t, db), physician(t.Context())
 		addPeople(t, a)
 		var heard sync.Mutex
-		for round := range 4 {
+		for round := range 20 {
 			var all sync.WaitGroup
-			for n := range 6 {
-				all.Go(func() {
-					r := rand.New(rand.NewPCG(uint64(round), uint64(n)))
-					for range 5 {
-						change(ctx, t, a, r, &heard)
-					}
-				})
+			for n := range 8 {
+				all.Go(func() { change(ctx, t, a, rand.New(rand.NewPCG(uint64(round), uint64(n))), &heard) })
 			}
 			all.Wait()
 			compareGates(ctx, t, a)

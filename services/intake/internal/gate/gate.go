@@ -130,8 +130,11 @@ func allowed(l triage.Level) []Allowance {
 		}
 	case triage.ConservativeCare:
 		return []Allowance{
-			{Kind: InitialAssessment}, {Kind: Treatment}, {Kind: TelephoneReview},
-			{Kind: PhysicianAssessment}, {Kind: Injection},
+			{Kind: InitialAssessment},
+			{Kind: Treatment},
+			{Kind: TelephoneReview},
+			{Kind: PhysicianAssessment},
+			{Kind: Injection},
 		}
 	case triage.ClinicianReview:
 		return []Allowance{{Kind: InitialAssessment}}

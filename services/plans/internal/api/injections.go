@@ -108,6 +108,45 @@ func (s injectionServer) AmendInjection(ctx context.Context, r *plansv1.AmendInj
 	return &plansv1.AmendInjectionResponse{Injection: encodeInjection(v)}, nil
 }
 
+func (s injectionServer) RecordAdverseEvent(ctx context.Context, r *plansv1.RecordAdverseEventRequest) (*plansv1.RecordAdverseEventResponse, error) {
+	d, err := date("local_date", r.GetLocalDate())
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.app.RecordAdverseEvent(ctx, app.AdverseEvent{
+		PatientID: r.GetPatientId(), InjectionID: r.GetInjectionId(), Code: r.GetCode(), Date: d, Note: r.GetNote(),
+		Fingerprint: requestid.Fingerprint(r),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &plansv1.RecordAdverseEventResponse{Injection: encodeInjection(v)}, nil
+}
+
+func (s injectionServer) GetSteroidLedger(ctx context.Context, r *plansv1.GetSteroidLedgerRequest) (*plansv1.GetSteroidLedgerResponse, error) {
+	d, err := date("date", r.GetDate())
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.app.GetSteroidLedger(ctx, r.GetPatientId(), d)
+	if err != nil {
+		return nil, err
+	}
+	out := &plansv1.GetSteroidLedgerResponse{Incomplete: l.Incomplete}
+	for _, x := range l.Doses {
+		out.Doses = append(out.Doses, &plansv1.SteroidDose{
+			InjectionId: x.InjectionID, LocalDate: x.Date.String(), Drug: x.Drug, DoseMg: x.Mg, MethylprednisoloneMg: s.app.SteroidEquivalent(x),
+		})
+	}
+	for _, t := range l.Totals {
+		out.Totals = append(out.Totals, &plansv1.SteroidTotal{
+			Months: int32(t.Limit.Months), StartDate: t.Start.String(), MethylprednisoloneMg: t.Mg, LimitMg: t.Limit.Mg, //nolint:gosec // some dozen
+			Above: t.Above(), Source: t.Limit.Source,
+		})
+	}
+	return out, nil
+}
+
 func encodeInjection(v app.InjectionView) *plansv1.Injection {
 	e := v.Entry
 	out := &plansv1.Injection{
@@ -125,6 +164,14 @@ func encodeInjection(v app.InjectionView) *plansv1.Injection {
 		out.LocalDate = e.LocalDate.String()
 	} else {
 		out.Month = e.Month.String()
+	}
+	for _, f := range v.FollowUps {
+		out.FollowUps = append(out.FollowUps, &plansv1.FollowUp{Code: f.Code, DueDate: f.Date.String()})
+	}
+	for _, a := range v.AdverseEvents {
+		out.AdverseEvents = append(out.AdverseEvents, &plansv1.AdverseEvent{
+			Code: a.Code, LocalDate: a.LocalDate, Note: a.Note, RecordedBy: a.RecordedBy, CreateTime: stamp(a.RecordedAt),
+		})
 	}
 	if r := v.Record; r != nil {
 		out.Side, out.Levels, out.Guidance, out.ConsentVersion, out.Note = r.Side, r.Levels, r.Guidance, r.ConsentVersion, r.Note

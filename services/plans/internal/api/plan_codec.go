@@ -8,6 +8,7 @@ import (
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 )
@@ -57,8 +58,21 @@ func encodeCourse(c plan.Course, v app.PlanView) *plansv1.Course {
 		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), Weeks: int32(c.Weeks), MinGapHours: int32(c.MinGapHours), //nolint:gosec // bounded by the catalogue
 		ReviewAfterSessions: int32s(c.ReviewAfter), ReviewDue: slices.Contains(v.ReviewDue, c.ID),
 		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), //nolint:gosec // bounded by the catalogue
-		PlannedDates: each(c.PlannedDates, civil.Date.String),
+		PlannedDates: each(c.PlannedDates, civil.Date.String), ReviewAfterWeeks: int32s(c.ReviewAfterWeeks),
 	}
+}
+
+func encodeVersion(v store.PlanVersion) *plansv1.PlanVersion {
+	p := encodePlan(app.PlanView{Plan: v.Plan, View: app.Clinicians})
+	for _, c := range p.GetCourses() {
+		c.Sessions = &plansv1.SessionCounts{Planned: plannedOf(v.Plan, c.GetCourseId())}
+	}
+	return &plansv1.PlanVersion{Plan: p, Action: v.Action, ChangedBy: v.By, ChangeTime: stamp(v.At)}
+}
+
+func plannedOf(p plan.Plan, courseID string) int32 {
+	c, _ := p.Course(courseID, "")
+	return int32(c.Sessions) //nolint:gosec // at most some hundred
 }
 
 func encodeGoal(g plan.Goal) *plansv1.Goal {
@@ -94,6 +108,7 @@ func encodeTemplateCourse(d plan.Discipline, c plan.Course) *plansv1.TemplateCou
 		Weeks: int32(c.Weeks), WeeksMin: int32(d.Weeks.Min), WeeksMax: int32(d.Weeks.Max), //nolint:gosec // bounded by the catalogue
 		MinGapHours: int32(c.MinGapHours), ReviewAfterSessions: int32s(c.ReviewAfter), //nolint:gosec // bounded by the catalogue
 		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), Professions: d.Professions, //nolint:gosec // bounded by the catalogue
+		ReviewAfterWeeks: int32s(c.ReviewAfterWeeks),
 	}
 	for _, s := range d.Sources() {
 		out.Sources = append(out.Sources, &plansv1.NumberSource{Field: s.Field, Source: s.Source, EvidenceNote: s.EvidenceNote})

@@ -110,6 +110,14 @@ func (s planServer) RecordReview(ctx context.Context, r *plansv1.RecordReviewReq
 	return &plansv1.RecordReviewResponse{Plan: encodePlan(v)}, nil
 }
 
+func (s planServer) ListPlanVersions(ctx context.Context, r *plansv1.ListPlanVersionsRequest) (*plansv1.ListPlanVersionsResponse, error) {
+	versions, err := s.app.ListPlanVersions(ctx, r.GetPlanId())
+	if err != nil {
+		return nil, err
+	}
+	return &plansv1.ListPlanVersionsResponse{Versions: each(versions, encodeVersion)}, nil
+}
+
 // wishes is what creating and updating have in common.
 type wishes interface {
 	GetCourses() []*plansv1.CourseSpec

@@ -7,11 +7,13 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/civil"
@@ -46,6 +48,8 @@ type Config struct {
 	Catalogue plan.Catalogue
 	// Policy is the injection rule.
 	Policy injection.Policy
+	// Steroids are the equivalents and advisory limits of corticosteroids.
+	Steroids steroid.Table
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error
@@ -171,10 +175,19 @@ func (a *App) zone(ctx context.Context, clinicID string) (*time.Location, error)
 	return loadZone(name)
 }
 
+// zones are the zones that were read; reading one takes longer than a claim's rules.
+var zones sync.Map
+
 // loadZone reads a zone that directory has accepted; one that this program's zone data
 // does not have is INTERNAL.
 func loadZone(name string) (*time.Location, error) {
+	if loc, ok := zones.Load(name); ok {
+		return loc.(*time.Location), nil //nolint:forcetypeassert // nothing else is stored
+	}
 	loc, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Store(name, loc)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Internal, "UNKNOWN_ZONE", "The clinic's time zone is not known here.").With("time_zone", name).Because(err)
 	}
@@ -193,15 +206,23 @@ func (a *App) today(ctx context.Context, clinicID string) (civil.Date, error) {
 // todayIn is the civil date at the clinic inside a transaction, where nobody can be asked:
 // by UTC while directory has not said the zone.
 func todayIn(tx *sqldb.Tx, clinicID string) (civil.Date, error) {
-	name, known, err := store.ClinicZone(tx, clinicID)
-	if err != nil || !known {
-		return civil.Of(tx.Now(), time.UTC), err
-	}
-	loc, err := loadZone(name)
+	name, _, err := store.ClinicZone(tx, clinicID)
 	if err != nil {
 		return civil.Date{}, err
 	}
-	return civil.Of(tx.Now(), loc), nil
+	return dateIn(tx.Now(), name)
+}
+
+// dateIn is the civil date of an instant in a zone; by UTC while the zone is not known.
+func dateIn(at time.Time, zone string) (civil.Date, error) {
+	if zone == "" {
+		return civil.Of(at, time.UTC), nil
+	}
+	loc, err := loadZone(zone)
+	if err != nil {
+		return civil.Date{}, err
+	}
+	return civil.Of(at, loc), nil
 }
 
 // ClinicOf gives the clinic that a service's call is about: the one that it names, or that

@@ -236,20 +236,18 @@ func (a *App) reviewReached(ctx context.Context, tx *sqldb.Tx, head store.Head, 
 		return err
 	}
 	course, ok := p.Course(e.CourseID, "")
-	if !ok || e.CourseID == "" || len(course.ReviewAfter) == 0 || p.State == plan.Closed {
+	if !ok || e.CourseID == "" || p.State == plan.Closed {
 		return nil
 	}
 	entries, err := store.EntriesOfPlan(tx, e.ClinicID, e.PlanID)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for _, o := range entries {
-		if o.CourseID == e.CourseID && delivered(o) {
-			n++
-		}
+	today, err := todayIn(tx, e.ClinicID)
+	if err != nil {
+		return err
 	}
-	if _, due := plan.DueReview(course, p.ReviewsOf(course.ID), n); !due {
+	if _, due := plan.DueReview(course, p.ReviewsOf(course.ID), sessionsOf(entries, p.ID, course.ID), today); !due {
 		return nil
 	}
 	_, err = raise(ctx, tx, head, store.Issue{

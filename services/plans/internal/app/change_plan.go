@@ -40,24 +40,7 @@ func (a *App) changePlan(ctx context.Context, caller authn.Principal, method, ac
 			if err := etagMatches(ref.Etag, pl.Version); err != nil {
 				return err
 			}
-			event, err := do(tx, head, &pl)
-			if err != nil {
-				return err
-			}
-			if err := store.UpdatePlan(tx, clinicID, &pl); err != nil {
-				return err
-			}
-			if event != nil {
-				err := eventlog.Append(ctx, tx, eventlog.Event{
-					AggregateType: "plan", AggregateID: pl.ID, AggregateVersion: pl.Version, Message: event,
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return audit.Write(ctx, tx, audit.Entry{
-				Action: action, Resource: pl.ID, PatientID: pl.PatientID, Facts: map[string]string{"state": string(pl.State)},
-			})
+			return applyChange(ctx, tx, head, &pl, action, caller.Subject, do)
 		})
 		if err != nil {
 			return err
@@ -70,6 +53,32 @@ func (a *App) changePlan(ctx context.Context, caller authn.Principal, method, ac
 		return err
 	})
 	return v, err
+}
+
+// applyChange lets a use case change a plan that is locked, and stores it with its version,
+// its event and its audit row.
+func applyChange(ctx context.Context, tx *sqldb.Tx, head store.Head, pl *plan.Plan, action, by string, do change) error {
+	event, err := do(tx, head, pl)
+	if err != nil {
+		return err
+	}
+	if err := store.UpdatePlan(tx, head.ClinicID, pl); err != nil {
+		return err
+	}
+	if err := store.KeepVersion(tx, head.ClinicID, store.PlanVersion{Plan: *pl, Action: action, By: by, At: tx.Now()}); err != nil {
+		return err
+	}
+	if event != nil {
+		err := eventlog.Append(ctx, tx, eventlog.Event{
+			AggregateType: "plan", AggregateID: pl.ID, AggregateVersion: pl.Version, Message: event,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return audit.Write(ctx, tx, audit.Entry{
+		Action: action, Resource: pl.ID, PatientID: pl.PatientID, Facts: map[string]string{"state": string(pl.State)},
+	})
 }
 
 // lockPlan locks the ledger head of a plan's person, and then reads the plan: what was read

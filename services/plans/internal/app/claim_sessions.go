@@ -152,7 +152,7 @@ func (a *App) claim(ctx context.Context, tx *sqldb.Tx, c Claim) ([]store.Entry, 
 	if known, err := alreadyClaimed(entries, c); err != nil || known != nil {
 		return known, err
 	}
-	s, err := a.situation(standing, entries, c)
+	s, err := a.situation(tx.Now(), standing, entries, c)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func withTombstones(tx *sqldb.Tx, entries *[]store.Entry, c Claim) error {
 
 // situation is what decides about the sessions; missing when another service must be
 // asked first.
-func (a *App) situation(standing store.Standing, entries []store.Entry, c Claim) (plan.Situation, error) {
+func (a *App) situation(now time.Time, standing store.Standing, entries []store.Entry, c Claim) (plan.Situation, error) {
 	if !standing.GateKnown || !standing.PractitionerKnown {
 		return plan.Situation{}, missing{gate: !standing.GateKnown, practitioner: !standing.PractitionerKnown}
 	}
@@ -228,9 +228,13 @@ func (a *App) situation(standing store.Standing, entries []store.Entry, c Claim)
 			With("plan_id", c.PlanID).With("course_id", c.CourseID).With("asked", c.Discipline)
 	}
 	limits, _ := a.cfg.Catalogue.Discipline(course.Discipline)
+	today, err := dateIn(now, standing.TimeZone)
+	if err != nil {
+		return plan.Situation{}, err
+	}
 	return plan.Situation{
 		Plan: standing.Plan, Course: course, Discipline: limits, Asked: c.Discipline, Profession: standing.Profession,
-		Blocks: standing.Blocks, Sessions: sessionsOf(entries, standing.Plan.ID, course.ID),
+		Blocks: standing.Blocks, Today: today, Sessions: sessionsOf(entries, standing.Plan.ID, course.ID),
 		Injections: injectionRecords(entries), Policy: a.cfg.Policy,
 	}, nil
 }

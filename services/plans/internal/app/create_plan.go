@@ -50,6 +50,9 @@ func (a *App) CreatePlan(ctx context.Context, n NewPlan) (PlanView, error) {
 			if err := store.InsertPlan(tx, clinicID, pl); err != nil {
 				return err
 			}
+			if err := store.KeepVersion(tx, clinicID, store.PlanVersion{Plan: pl, Action: "plan.create", By: p.Subject, At: tx.Now()}); err != nil {
+				return err
+			}
 			return audit.Write(ctx, tx, audit.Entry{
 				Action: "plan.create", Resource: pl.ID, PatientID: pl.PatientID, Facts: map[string]string{"template_id": pl.TemplateID},
 			})

@@ -89,3 +89,27 @@ func (a *App) ListPlans(ctx context.Context, clinicID, patientID, state string, 
 	}
 	return views, next, a.logRead(ctx, p, "plan.list", survivor, survivor)
 }
+
+// ListPlanVersions gives every version that a plan has had, newest first, to clinicians.
+// NOT_FOUND as GetPlan.
+func (a *App) ListPlanVersions(ctx context.Context, planID string) ([]store.PlanVersion, error) {
+	p, clinicID, err := caller(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var versions []store.PlanVersion
+	var patientID string
+	err = a.db.Read(ctx, func(tx *sqldb.Tx) error {
+		pl, err := store.PlanByID(tx, clinicID, planID)
+		if err != nil {
+			return err
+		}
+		patientID = pl.PatientID
+		versions, err = store.PlanVersions(tx, clinicID, planID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return versions, a.logRead(ctx, p, "plan.versions", planID, patientID)
+}

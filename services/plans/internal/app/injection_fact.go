@@ -2,25 +2,14 @@ package app
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
+	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
-// corticosteroids are the generic names that an injectate's steroid is recognised by,
-// whatever the salt (clinical reference 2.4).
-var corticosteroids = []string{"methylprednisolone", "triamcinolone", "prednisolone", "dexamethasone", "betamethasone", "hydrocortisone"}
-
-// steroid reports whether the drug is one.
-func steroid(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc(corticosteroids, func(s string) bool { return strings.Contains(name, s) })
-}
-
 // validate refuses what cannot be, and what of a record must not be missing.
-func (f InjectionFact) validate() error {
+func (f InjectionFact) validate(steroids steroid.Table) error {
 	switch {
 	case f.Date.IsZero() == f.Month.IsZero():
 		return fault.Invalid("local_date", "give the day, or the month when no more is known; a year is not enough")
@@ -41,7 +30,7 @@ func (f InjectionFact) validate() error {
 		}
 	}
 	if f.Source == SourceClinic && f.Kind == injection.FacetJoint && f.State.Given() {
-		return f.whole()
+		return f.whole(steroids)
 	}
 	return nil
 }
@@ -49,7 +38,7 @@ func (f InjectionFact) validate() error {
 // whole refuses a record of an injection of this clinic that is not complete: it is given
 // under fluoroscopy (F121), and every drug has dose and lot, a corticosteroid among them
 // (F122).
-func (f InjectionFact) whole() error {
+func (f InjectionFact) whole(steroids steroid.Table) error {
 	switch {
 	case f.Region == "":
 		return fault.Invalid("region", "is needed")
@@ -67,7 +56,7 @@ func (f InjectionFact) whole() error {
 		if d.Lot == "" {
 			return fault.Invalid(fmt.Sprintf("drugs[%d].lot", i), "is needed")
 		}
-		given = given || steroid(d.Name)
+		given = given || steroids.IsSteroid(d.Name)
 	}
 	if !given && f.State == injection.Administered {
 		return fault.Invalid("drugs", "the corticosteroid and its dose are needed")

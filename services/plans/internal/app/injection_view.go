@@ -5,6 +5,7 @@ import (
 
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -18,6 +19,16 @@ type InjectionView struct {
 	Record *store.Record
 	// OpenIssues are the ids of open issues that name it; clinicians only.
 	OpenIssues []string
+	// FollowUps are when the patient is asked how it went.
+	FollowUps []FollowUp
+	// AdverseEvents are what went wrong after it, oldest first.
+	AdverseEvents []store.AdverseEvent
+}
+
+// FollowUp is a date on which the patient is asked how it went.
+type FollowUp struct {
+	Code string
+	Date civil.Date
 }
 
 // viewInjections gives a person's ledger, newest first. Patients see neither notes nor
@@ -28,6 +39,10 @@ func (a *App) viewInjections(tx *sqldb.Tx, clinicID, patientID string, view View
 		return nil, err
 	}
 	records, err := store.RecordsOf(tx, clinicID, patientID)
+	if err != nil {
+		return nil, err
+	}
+	events, err := store.AdverseEventsOf(tx, clinicID, patientID)
 	if err != nil {
 		return nil, err
 	}
@@ -42,10 +57,16 @@ func (a *App) viewInjections(tx *sqldb.Tx, clinicID, patientID string, view View
 		if e.LocalDate.IsZero() {
 			continue // voided before its claim came
 		}
-		v := InjectionView{Entry: e, State: injectionState(e), Counting: a.cfg.Policy.Counts(injectionRecord(e))}
+		v := InjectionView{
+			Entry: e, State: injectionState(e), Counting: a.cfg.Policy.Counts(injectionRecord(e)),
+			FollowUps: a.followUps(e), AdverseEvents: events[e.InjectionID],
+		}
 		if r, ok := records[e.InjectionID]; ok {
 			if view != Clinicians {
 				r.Note = ""
+				for i := range v.AdverseEvents {
+					v.AdverseEvents[i].Note = ""
+				}
 			}
 			v.Record = &r
 		}
@@ -57,6 +78,19 @@ func (a *App) viewInjections(tx *sqldb.Tx, clinicID, patientID string, view View
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// followUps are the dates on which the patient is asked how an injection of this clinic
+// went.
+func (a *App) followUps(e store.Entry) []FollowUp {
+	if e.Source != SourceClinic || !injectionState(e).Given() || !e.Month.IsZero() {
+		return nil
+	}
+	var out []FollowUp
+	for _, f := range a.cfg.Policy.FollowUps {
+		out = append(out, FollowUp{Code: f.Code, Date: e.LocalDate.AddDays(f.Days)})
+	}
+	return out
 }
 
 // viewInjection gives one row of a person's ledger, or NOT_FOUND.

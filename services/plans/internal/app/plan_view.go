@@ -33,17 +33,15 @@ func viewPlan(tx *sqldb.Tx, clinicID string, p plan.Plan, view View) (PlanView, 
 	if err != nil {
 		return PlanView{}, err
 	}
+	today, err := todayIn(tx, clinicID)
+	if err != nil {
+		return PlanView{}, err
+	}
 	v := PlanView{Plan: p, Counts: map[string]Counts{}, View: view}
 	for _, c := range p.Courses {
 		sessions := sessionsOf(entries, p.ID, c.ID)
 		v.Counts[c.ID] = countsOf(c, sessions, entries)
-		n := 0
-		for _, s := range sessions {
-			if s.Delivered {
-				n++
-			}
-		}
-		if _, due := plan.DueReview(c, p.ReviewsOf(c.ID), n); due && p.State != plan.Closed {
+		if _, due := plan.DueReview(c, p.ReviewsOf(c.ID), sessions, today); due && p.State != plan.Closed {
 			v.ReviewDue = append(v.ReviewDue, c.ID)
 		}
 	}

@@ -18,6 +18,8 @@ const (
 	RuleRecordMissing = "INJECTION_RECORD_MISSING" // delivered, and nobody has recorded what was given
 	RuleContradiction = "INJECTION_CONTRADICTION"  // given, and booking says that it did not take place
 	RuleFutureDate    = "INJECTION_DATE"           // recorded as given on a day that has not come
+	RuleAdverse       = "ADVERSE_EVENT"            // something went wrong after an injection
+	RuleSteroid       = "STEROID_TOTAL"            // more corticosteroid than the advisory limit
 	RuleBlocked       = "CONTRAINDICATED"          // booked, and since then forbidden
 	RuleRelease       = "RELEASE_NEEDED"           // booked, and since then waiting for a release
 	RulePlanClosed    = "PLAN_CLOSED"              // booked under a plan that has ended

@@ -5,9 +5,8 @@ import (
 	"context"
 	"slices"
 
-	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
-
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
@@ -51,7 +50,7 @@ func (a *App) RecordInjection(ctx context.Context, f InjectionFact) (InjectionVi
 		return InjectionView{}, err
 	}
 	f.complete(p)
-	if err := f.validate(); err != nil {
+	if err := f.validate(a.cfg.Steroids); err != nil {
 		return InjectionView{}, err
 	}
 	if _, err := a.knowPatient(ctx, p, clinicID, f.PatientID); err != nil {
@@ -140,6 +139,9 @@ func (a *App) record(ctx context.Context, tx *sqldb.Tx, head store.Head, f Injec
 		return e, err
 	}
 	if err := a.tellRecorded(ctx, tx, head, e); err != nil {
+		return e, err
+	}
+	if err := a.steroidsOf(ctx, tx, head, e); err != nil {
 		return e, err
 	}
 	return e, a.afterRecord(ctx, tx, head, e)

@@ -37,6 +37,9 @@ func (a *App) RecordReview(ctx context.Context, ref PlanRef, r plan.Review) (Pla
 			if err != nil {
 				return nil, err
 			}
+			if r.Date, err = todayIn(tx, clinicID); err != nil {
+				return nil, err
+			}
 			r.CourseID, r.Practitioner, r.At, r.AtSessions = course.ID, p.PractitionerID, tx.Now(), 0
 			for _, e := range entries {
 				if e.CourseID == course.ID && delivered(e) {

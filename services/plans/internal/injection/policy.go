@@ -42,8 +42,20 @@ type Policy struct {
 	// MinIntervalDays is the least number of days from one session to the next; 0 asks
 	// for none. It guards new bookings; a fact that is closer raises no issue.
 	MinIntervalDays int `json:"min_interval_days"`
+	// FollowUps are when the patient is asked how it went after an injection.
+	FollowUps []FollowUp `json:"follow_ups,omitempty"`
 	// Sources say where scope, kinds and interval come from.
 	Sources map[string]string `json:"sources"`
+}
+
+// FollowUp is a time after an injection at which the patient is asked how it went.
+type FollowUp struct {
+	// Code names it, for example DAY_3.
+	Code string `json:"code"`
+	// Days after the injection.
+	Days int `json:"days"`
+	// Source says where it comes from.
+	Source string `json:"source"`
 }
 
 //go:embed policy.json
@@ -90,6 +102,11 @@ func (p Policy) validate() error {
 	for i, c := range p.Caps {
 		if c.Max < 1 || c.Months < 2 || c.Months > 120 || c.Source == "" {
 			return fmt.Errorf("injection policy: caps[%d]: needs max of 1 or more, months from 2 to 120, and a source", i)
+		}
+	}
+	for i, f := range p.FollowUps {
+		if f.Code == "" || f.Days < 0 || f.Days > 366 || f.Source == "" {
+			return fmt.Errorf("injection policy: follow_ups[%d]: needs code, days from 0 to 366, and a source", i)
 		}
 	}
 	for _, field := range []string{"scope", "counted_kinds", "min_interval_days"} {

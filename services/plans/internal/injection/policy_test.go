@@ -15,6 +15,7 @@ func TestPolicyDefectsAreNamed(t *testing.T) {
 		{"unknown scope", `"scope": "patient"`, `"scope": "house"`, "scope"},
 		{"no kind", `["FACET_JOINT_INJECTION"]`, `[]`, "counted_kinds"},
 		{"negative interval", `"min_interval_days": 0`, `"min_interval_days": -1`, "min_interval_days"},
+		{"follow-up without source", `"source": "clinic default: first check-in"`, `"source": ""`, "follow_ups[0]"},
 		{"unknown field", `"version": 1`, `"version": 1, "override": true`, "override"},
 		{"number without source", `"min_interval_days": "S4`, `"other": "S4`, "min_interval_days"},
 		{"trailing text", "}\n}\n", "}\n}\n{}", "more than one"},

@@ -48,6 +48,9 @@ type Discipline struct {
 	ReviewAfter []int `json:"review_after_sessions,omitempty"`
 	// ReviewHalfWay asks for a review after half of the sessions.
 	ReviewHalfWay bool `json:"review_half_way,omitempty"`
+	// ReviewAfterWeeks are the weeks after the first delivered session after which a review
+	// is due.
+	ReviewAfterWeeks []int `json:"review_after_weeks,omitempty"`
 	// ReviewSource says where the review points come from.
 	ReviewSource string `json:"review_source,omitempty"`
 	// FirstMinutes is the length that the first session must have; 0 is any.

@@ -66,12 +66,17 @@ func (c Catalogue) validateDiscipline(at string, d Discipline) error {
 	if d.Sessions.Min < 1 {
 		return fmt.Errorf("%s.sessions.min: must be 1 or more", at)
 	}
-	if (len(d.ReviewAfter) > 0 || d.ReviewHalfWay) && d.ReviewSource == "" {
+	if (len(d.ReviewAfter) > 0 || len(d.ReviewAfterWeeks) > 0 || d.ReviewHalfWay) && d.ReviewSource == "" {
 		return fmt.Errorf("%s.review_source: is missing", at)
 	}
 	for _, n := range d.ReviewAfter {
 		if n < 1 || n > d.Sessions.Max {
 			return fmt.Errorf("%s.review_after_sessions: %d is never reached", at, n)
+		}
+	}
+	for _, n := range d.ReviewAfterWeeks {
+		if n < 1 || n > d.Weeks.Max {
+			return fmt.Errorf("%s.review_after_weeks: week %d is never reached", at, n)
 		}
 	}
 	if (d.FirstMinutes > 0 || len(d.Minutes) > 0) && d.MinutesSource == "" {
@@ -140,8 +145,11 @@ type namedRange struct {
 // ranges gives the numbers that a clinician may set.
 func (d Discipline) ranges() []namedRange {
 	return []namedRange{
-		{"sessions", d.Sessions}, {"per_week_min", d.PerWeekMin}, {"per_week_max", d.PerWeekMax},
-		{"weeks", d.Weeks}, {"min_gap_hours", d.MinGapHours},
+		{"sessions", d.Sessions},
+		{"per_week_min", d.PerWeekMin},
+		{"per_week_max", d.PerWeekMax},
+		{"weeks", d.Weeks},
+		{"min_gap_hours", d.MinGapHours},
 	}
 }
 

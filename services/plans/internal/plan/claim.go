@@ -83,6 +83,8 @@ type Situation struct {
 	// left to whoever books.
 	Profession string
 	Blocks     Blocks
+	// Today is the civil date at the clinic.
+	Today civil.Date
 	// Sessions are those of the course.
 	Sessions []Session
 	// Injections is the patient's ledger, whatever the plan; used for counted care.
@@ -159,9 +161,9 @@ func (s Situation) judge(a Ask) error {
 	if err := beside.length(a); err != nil {
 		return s.about(a, err)
 	}
-	if n, due := beside.reviewDue(); due {
+	if rule, due := beside.reviewDue(); due {
 		return s.about(a, s.refuse("REVIEW_DUE", "A review is due before more sessions are booked.").
-			With("rule", fmt.Sprintf("REVIEW_AFTER_%d", n)).With("delivered", strconv.Itoa(beside.delivered())))
+			With("rule", rule).With("delivered", strconv.Itoa(beside.delivered())))
 	}
 	if left := s.Course.Sessions - beside.used(); left <= 0 {
 		return s.about(a, s.refuse("PLAN_LIMIT", "All sessions of the course are booked or used.").

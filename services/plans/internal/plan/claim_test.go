@@ -104,6 +104,26 @@ func TestReviewLetsTheCourseGoOn(t *testing.T) {
 	}
 }
 
+// F102: six weeks after the first session a review is due, one made in the week before will
+// do, and an early one will not.
+func TestReviewAtWeekSix(t *testing.T) {
+	t.Parallel()
+	s := delivered(situation(t, "physiotherapy"), 2)
+	for _, c := range []struct {
+		today, review int // days after the first session; a review at 0 is none
+		due           bool
+	}{{41, 0, false}, {42, 0, true}, {42, 20, true}, {42, 35, false}, {60, 44, false}} {
+		s.Today, s.Plan.Reviews = monday.AddDays(c.today), nil
+		if c.review > 0 {
+			s.Plan.Reviews = []Review{{CourseID: s.Course.ID, AtSessions: 2, Date: monday.AddDays(c.review)}}
+		}
+		err := s.Judge(ask("x", 62, 9))
+		if got := fault.Is(err, "REVIEW_DUE"); got != c.due || got && fault.From(err).Facts["rule"] != "REVIEW_WEEK_6" {
+			t.Errorf("day %d, review on day %d: %v, want due %v", c.today, c.review, err, c.due)
+		}
+	}
+}
+
 func TestReplacedClaimIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := situation(t, "physiotherapy").having(ask("a", 0, 9), ask("b", 2, 9), ask("c", 4, 9))

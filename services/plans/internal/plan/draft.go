@@ -183,7 +183,7 @@ func (d Discipline) Course(t TemplateCourse) Course {
 		TemplateCourseID: t.ID, Discipline: d.Code, Sessions: sessions,
 		PerWeekMin: or(t.PerWeekMin, d.PerWeekMin.Default), PerWeekMax: or(t.PerWeekMax, d.PerWeekMax.Default),
 		Weeks: or(t.Weeks, d.Weeks.Default), MinGapHours: or(t.MinGap, d.MinGapHours.Default),
-		ReviewAfter: d.reviews(sessions), FirstMinutes: d.FirstMinutes, Minutes: slices.Clone(d.Minutes),
+		ReviewAfter: d.reviews(sessions), ReviewAfterWeeks: slices.Clone(d.ReviewAfterWeeks), FirstMinutes: d.FirstMinutes, Minutes: slices.Clone(d.Minutes),
 	}
 }
 

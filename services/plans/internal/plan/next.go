@@ -57,20 +57,43 @@ func (s Situation) delivered() int {
 }
 
 // reviewDue gives the review point that has been reached without a review since.
-func (s Situation) reviewDue() (int, bool) {
-	return DueReview(s.Course, s.Plan.ReviewsOf(s.Course.ID), s.delivered())
+func (s Situation) reviewDue() (string, bool) {
+	return DueReview(s.Course, s.Plan.ReviewsOf(s.Course.ID), s.Sessions, s.Today)
 }
 
-// DueReview gives the first review point of the course, counted in delivered sessions, that
-// has been reached and for which no review was recorded when or after it was reached.
-func DueReview(c Course, reviews []Review, delivered int) (int, bool) {
+// DueReview gives the first review point of the course that has been reached and for which
+// no review was recorded since: so many delivered sessions ("REVIEW_AFTER_3"), or so many
+// weeks after the first delivered one ("REVIEW_WEEK_6").
+func DueReview(c Course, reviews []Review, sessions []Session, today civil.Date) (rule string, due bool) {
+	var first civil.Date
+	delivered := 0
+	for _, s := range sessions {
+		if !s.Delivered {
+			continue
+		}
+		delivered++
+		if first.IsZero() || s.Date.Before(first) {
+			first = s.Date
+		}
+	}
 	for _, n := range c.ReviewAfter {
 		done := func(r Review) bool { return r.AtSessions >= n }
 		if delivered >= n && !slices.ContainsFunc(reviews, done) {
-			return n, true
+			return "REVIEW_AFTER_" + strconv.Itoa(n), true
 		}
 	}
-	return 0, false
+	for _, n := range c.ReviewAfterWeeks {
+		if first.IsZero() {
+			break
+		}
+		reached := first.AddDays(7 * n)
+		// A review in the week before the point is that point's review.
+		done := func(r Review) bool { return !r.Date.Before(reached.AddDays(-7)) }
+		if !today.Before(reached) && !slices.ContainsFunc(reviews, done) {
+			return "REVIEW_WEEK_" + strconv.Itoa(n), true
+		}
+	}
+	return "", false
 }
 
 // sameWeek gives the counting sessions of the date's ISO week.

@@ -27,28 +27,28 @@ const (
 
 // Plan is what was decided for a patient.
 type Plan struct {
-	ID              string
-	PatientID       string
-	OriginPatientID string
-	TemplateID      string
-	TemplateVersion int64
-	Name            string
-	State           State
-	Courses         []Course
-	CauseCodes      []string
-	Goals           []Goal
-	Decision        Decision
-	ResponsibleID   string
-	StartDate       civil.Date // zero until activated, unless chosen
-	ExpireDate      civil.Date // zero until activated, unless chosen
-	ValidityWeeks   int        // from the start to the expiry when none is chosen
-	CloseReason     string
-	Note            string
-	Reviews         []Review
-	CreatedAt       time.Time
-	ActivatedAt     time.Time // zero before
-	ClosedAt        time.Time // zero before
-	Version         int64
+	ID              string     `json:"plan_id"`
+	PatientID       string     `json:"patient_id"`
+	OriginPatientID string     `json:"origin_patient_id"`
+	TemplateID      string     `json:"template_id,omitempty"`
+	TemplateVersion int64      `json:"template_version,omitempty"`
+	Name            string     `json:"name"`
+	State           State      `json:"state"`
+	Courses         []Course   `json:"courses"`
+	CauseCodes      []string   `json:"cause_codes,omitempty"`
+	Goals           []Goal     `json:"goals,omitempty"`
+	Decision        Decision   `json:"decision,omitzero"`
+	ResponsibleID   string     `json:"responsible_id,omitempty"`
+	StartDate       civil.Date `json:"start_date,omitzero"`  // zero until activated, unless chosen
+	ExpireDate      civil.Date `json:"expire_date,omitzero"` // zero until activated, unless chosen
+	ValidityWeeks   int        `json:"validity_weeks"`       // from the start to the expiry when none is chosen
+	CloseReason     string     `json:"close_reason,omitempty"`
+	Note            string     `json:"note,omitempty"`
+	Reviews         []Review   `json:"reviews,omitempty"`
+	CreatedAt       time.Time  `json:"created_at"`
+	ActivatedAt     time.Time  `json:"activated_at,omitzero"` // zero before
+	ClosedAt        time.Time  `json:"closed_at,omitzero"`    // zero before
+	Version         int64      `json:"version"`
 }
 
 // Course is a number of sessions of one kind of care.
@@ -62,6 +62,7 @@ type Course struct {
 	Weeks            int          `json:"weeks,omitempty"`
 	MinGapHours      int          `json:"min_gap_hours,omitempty"`
 	ReviewAfter      []int        `json:"review_after_sessions,omitempty"`
+	ReviewAfterWeeks []int        `json:"review_after_weeks,omitempty"`
 	FirstMinutes     int          `json:"first_session_minutes,omitempty"`
 	Minutes          []int        `json:"session_minutes,omitempty"`
 	PlannedDates     []civil.Date `json:"planned_dates,omitempty"`
@@ -95,7 +96,9 @@ type Review struct {
 	Additional   int       `json:"additional_sessions,omitempty"`
 	Practitioner string    `json:"practitioner_id"`
 	At           time.Time `json:"at"`
-	Note         string    `json:"note,omitempty"`
+	// Date is its civil date at the clinic.
+	Date civil.Date `json:"date"`
+	Note string     `json:"note,omitempty"`
 }
 
 // Course gives the course with the id; with an empty id the only one of the discipline.
@@ -159,6 +162,11 @@ func (p *Plan) Close(reason string, at time.Time) error {
 	}
 	p.State, p.CloseReason, p.ClosedAt = Closed, reason, at
 	return nil
+}
+
+// Over reports whether a plan in force has had its last day.
+func (p Plan) Over(today civil.Date) bool {
+	return (p.State == Active || p.State == Paused) && p.ExpireDate.Before(today)
 }
 
 // Record adds a review of a course, which may add sessions. PLAN_STATE unless the plan is

@@ -63,7 +63,7 @@ func TestSeedNumbersOfTemplates(t *testing.T) {
 	physio := drafted(t, Wish{TemplateID: "physiotherapy"}).Courses[0]
 	want := Course{
 		ID: "crs_1", TemplateCourseID: "physiotherapy", Discipline: "PHYSIOTHERAPY", Sessions: 16, PerWeekMin: 2, PerWeekMax: 3,
-		Weeks: 8, MinGapHours: 12, ReviewAfter: []int{8},
+		Weeks: 8, MinGapHours: 12, ReviewAfter: []int{8}, ReviewAfterWeeks: []int{6},
 	}
 	if diff := cmp.Diff(want, physio); diff != "" {
 		t.Errorf("physiotherapy (-want +got)\n%s", diff)
@@ -141,8 +141,10 @@ func TestActivationRefusals(t *testing.T) {
 		{name: "waits for release", wish: Wish{TemplateID: "massage"}, cs: Circumstances{Blocks: Blocks{Soft: map[string][]string{"MASSAGE": {"X-MASS-2"}}}}, reason: "RELEASE_NEEDED", facts: map[string]string{"blocking": "X-MASS-2"}},
 		{name: "closed", wish: Wish{TemplateID: "physiotherapy"}, change: func(p *Plan) { p.State = Closed }, reason: "PLAN_STATE", facts: map[string]string{"state": "CLOSED"}},
 		{name: "over before it starts", wish: Wish{TemplateID: "physiotherapy", ExpireDate: date("2024-01-01")}, reason: "PLAN_EXPIRED"},
-		{name: "P02: four monthly", wish: Wish{TemplateID: "facet_joint_injection", Courses: series("2024-01-10", "2024-02-10", "2024-03-10", "2024-04-10")}, reason: "INJECTION_LIMIT",
-			facts: map[string]string{"date": "2024-04-10", "next_eligible_date": "2024-07-10", "rejected_index": "3", "window_start": "2024-01-10", "window_end": "2024-07-10"}},
+		{
+			name: "P02: four monthly", wish: Wish{TemplateID: "facet_joint_injection", Courses: series("2024-01-10", "2024-02-10", "2024-03-10", "2024-04-10")}, reason: "INJECTION_LIMIT",
+			facts: map[string]string{"date": "2024-04-10", "next_eligible_date": "2024-07-10", "rejected_index": "3", "window_start": "2024-01-10", "window_end": "2024-07-10"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

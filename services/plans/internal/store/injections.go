@@ -96,3 +96,44 @@ func RecordsOf(tx *sqldb.Tx, clinicID, patientID string) (map[string]Record, err
 	}
 	return out, rows.Err()
 }
+
+// AdverseEvent is something that went wrong after an injection.
+type AdverseEvent struct {
+	ID          string
+	InjectionID string
+	Code        string
+	LocalDate   string
+	Note        string
+	RecordedBy  string
+	RecordedAt  time.Time
+}
+
+// InsertAdverseEvent adds what went wrong.
+func InsertAdverseEvent(tx *sqldb.Tx, clinicID string, e AdverseEvent) error {
+	_, err := tx.Exec(`INSERT INTO adverse_events (clinic_id, event_id, injection_id, code, local_date, note, recorded_by, recorded_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, clinicID, e.ID, e.InjectionID, e.Code, e.LocalDate, e.Note, e.RecordedBy, sqldb.Micros(e.RecordedAt))
+	return err
+}
+
+// AdverseEventsOf gives what went wrong after a person's injections, oldest first, by
+// injection.
+func AdverseEventsOf(tx *sqldb.Tx, clinicID, patientID string) (map[string][]AdverseEvent, error) {
+	rows, err := tx.Query(`SELECT a.event_id, a.injection_id, a.code, a.local_date, a.note, a.recorded_by, a.recorded_at
+		FROM adverse_events a JOIN ledger l ON l.clinic_id = a.clinic_id AND l.injection_id = a.injection_id AND l.injection_id <> ''
+		WHERE l.clinic_id = $1 AND l.patient_id = $2 ORDER BY a.recorded_at, a.event_id`, clinicID, patientID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string][]AdverseEvent{}
+	for rows.Next() {
+		var e AdverseEvent
+		var at int64
+		if err := rows.Scan(&e.ID, &e.InjectionID, &e.Code, &e.LocalDate, &e.Note, &e.RecordedBy, &at); err != nil {
+			return nil, err
+		}
+		e.RecordedAt = sqldb.Time(at)
+		out[e.InjectionID] = append(out[e.InjectionID], e)
+	}
+	return out, rows.Err()
+}

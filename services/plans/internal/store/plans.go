@@ -3,8 +3,10 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -123,40 +125,94 @@ type Standing struct {
 	// PractitionerKnown is false when directory was never asked about the practitioner.
 	PractitionerKnown bool
 	Profession        string
+	// TimeZone is the clinic's; empty when directory was never asked.
+	TimeZone string
 }
 
 // StandingOf gives the plan with what is known of its patient and of the practitioner, in
 // one query, or NOT_FOUND when there is no such plan.
 func StandingOf(tx *sqldb.Tx, clinicID, planID, practitionerID string) (Standing, error) {
 	var s Standing
-	var hard, soft, profession sql.NullString
+	var hard, soft, profession, zone sql.NullString
 	p, err := scanPlan(tx.QueryRow(`SELECT p.plan_id, p.patient_id, p.origin_patient_id, p.state, p.start_date, p.expire_date, p.body,
-		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession
+		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession, c.time_zone
 		FROM plans p
+		LEFT JOIN clinics c ON c.clinic_id = p.clinic_id
 		LEFT JOIN patient_gates g ON g.clinic_id = p.clinic_id AND g.patient_id = p.patient_id
 		LEFT JOIN practitioners r ON r.clinic_id = p.clinic_id AND r.practitioner_id = $3
-		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession)
+		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession, &zone)
 	if err != nil {
 		return Standing{}, none(err, "plan")
 	}
-	s.Plan, s.GateKnown = p, hard.Valid
+	s.Plan, s.GateKnown, s.TimeZone = p, hard.Valid, zone.String
 	s.PractitionerKnown, s.Profession = profession.Valid || practitionerID == "", profession.String
 	return s, errors.Join(decode(hard.String, &s.Blocks.Hard), decode(soft.String, &s.Blocks.Soft))
 }
 
-// LivePlans gives a person's plans that are active or paused.
-func LivePlans(tx *sqldb.Tx, clinicID, patientID string) ([]plan.Plan, error) {
-	all, err := Plans(tx, clinicID, patientID, "", 0, "", 1000)
+// ExpiredBefore gives plans that are active or paused and whose last day is before a date.
+func ExpiredBefore(tx *sqldb.Tx, date civil.Date, limit int) ([]PlanKey, error) {
+	rows, err := tx.Query(`SELECT clinic_id, plan_id FROM plans WHERE state IN ('ACTIVE', 'PAUSED') AND expire_date < $1
+		ORDER BY expire_date, clinic_id, plan_id LIMIT $2`, date.String(), limit)
 	if err != nil {
 		return nil, err
 	}
-	var live []plan.Plan
-	for _, p := range all {
-		if p.State == plan.Active || p.State == plan.Paused {
-			live = append(live, p)
+	defer rows.Close()
+	var out []PlanKey
+	for rows.Next() {
+		var k PlanKey
+		if err := rows.Scan(&k.ClinicID, &k.PlanID); err != nil {
+			return nil, err
 		}
+		out = append(out, k)
 	}
-	return live, nil
+	return out, rows.Err()
+}
+
+// PlanKey names a plan of any clinic.
+type PlanKey struct{ ClinicID, PlanID string }
+
+// PlanVersion is a plan as it stood after one change.
+type PlanVersion struct {
+	Plan   plan.Plan
+	Action string
+	By     string
+	At     time.Time
+}
+
+// KeepVersion keeps a plan as it stands after a change.
+func KeepVersion(tx *sqldb.Tx, clinicID string, v PlanVersion) error {
+	text, err := encode(v.Plan)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO plan_versions (clinic_id, plan_id, version, body, action, changed_by, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		clinicID, v.Plan.ID, v.Plan.Version, text, v.Action, v.By, sqldb.Micros(v.At))
+	return err
+}
+
+// PlanVersions gives every version that a plan has had, newest first.
+func PlanVersions(tx *sqldb.Tx, clinicID, planID string) ([]PlanVersion, error) {
+	rows, err := tx.Query(`SELECT body, action, changed_by, changed_at FROM plan_versions WHERE clinic_id = $1 AND plan_id = $2
+		ORDER BY version DESC`, clinicID, planID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []PlanVersion
+	for rows.Next() {
+		var v PlanVersion
+		var text string
+		var at int64
+		if err := rows.Scan(&text, &v.Action, &v.By, &at); err != nil {
+			return nil, err
+		}
+		v.At = sqldb.Time(at)
+		if err := decode(text, &v.Plan); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
 }
 
 // Gate is what intake knows against kinds of care for a patient.

@@ -29,6 +29,20 @@ CREATE TABLE plans (
 );
 CREATE INDEX plans_patient ON plans (clinic_id, patient_id, created_at);
 
+CREATE INDEX plans_expire ON plans (expire_date) WHERE state IN ('ACTIVE', 'PAUSED');
+
+-- Every version that a plan has had, whole, with who made it.
+CREATE TABLE plan_versions (
+  clinic_id  text   NOT NULL,
+  plan_id    text   NOT NULL,
+  version    bigint NOT NULL,
+  body       text   NOT NULL,
+  action     text   NOT NULL,
+  changed_by text   NOT NULL,
+  changed_at bigint NOT NULL,
+  PRIMARY KEY (clinic_id, plan_id, version)
+);
+
 -- Sessions of plans and injections given anywhere. A claim and the record of its injection
 -- are one row; so is an outcome that came before its claim. kind is empty but for
 -- injections, month is empty unless no more than the month is known (local_date is then its
@@ -87,6 +101,20 @@ CREATE TABLE injection_records (
   recorded_at     bigint NOT NULL,
   PRIMARY KEY (clinic_id, injection_id)
 );
+
+-- What went wrong after an injection; rows are only added.
+CREATE TABLE adverse_events (
+  clinic_id    text   NOT NULL,
+  event_id     text   NOT NULL,
+  injection_id text   NOT NULL,
+  code         text   NOT NULL,
+  local_date   text   NOT NULL,
+  note         text   NOT NULL,
+  recorded_by  text   NOT NULL,
+  recorded_at  bigint NOT NULL,
+  PRIMARY KEY (clinic_id, event_id)
+);
+CREATE INDEX adverse_events_injection ON adverse_events (clinic_id, injection_id);
 
 -- What waits for a clinician's decision.
 CREATE TABLE issues (
@@ -152,7 +180,9 @@ DROP TABLE practitioners;
 DROP TABLE patient_gates;
 DROP TABLE issue_appointments;
 DROP TABLE issues;
+DROP TABLE adverse_events;
 DROP TABLE injection_records;
 DROP TABLE ledger;
+DROP TABLE plan_versions;
 DROP TABLE plans;
 DROP TABLE ledger_heads;
