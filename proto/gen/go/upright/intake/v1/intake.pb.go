@@ -306,7 +306,7 @@ type AnswerRevision struct {
 	Value *structpb.Value `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	// Account that gave it.
 	AnsweredBy string `protobuf:"bytes,4,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
-	// As whom: PATIENT, CARER or CLINICIAN.
+	// As whom: PATIENT (the patient, or a person who acts for the patient) or CLINICIAN.
 	AnsweredAs string `protobuf:"bytes,5,opt,name=answered_as,json=answeredAs,proto3" json:"answered_as,omitempty"`
 	// When.
 	AnswerTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
