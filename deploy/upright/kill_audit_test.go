@@ -38,8 +38,10 @@ var none = map[string]string{
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.clinic_id = c.clinic_id AND h.hold_id = c.holder_id AND h.state = 'HELD')`,
 	"appointments that do not have clinician, room and patient for themselves": `SELECT count(*) FROM appointments a WHERE a.state = 'BOOKED' AND
 		(SELECT count(*) FROM claims c WHERE c.clinic_id = a.clinic_id AND c.holder_id = a.appointment_id
-		 AND c.starts_at <= a.starts_at AND c.ends_at >= a.ends_at) <> 3`,
-	"claims beyond those three": `SELECT count(*) FROM (SELECT holder_id FROM claims GROUP BY clinic_id, holder_id HAVING count(*) > 3) AS more`,
+		 AND c.starts_at <= a.starts_at AND c.ends_at >= a.ends_at) < 3`,
+	"claims outside of their appointment's time": `SELECT count(*) FROM claims c JOIN appointments a ON a.clinic_id = c.clinic_id AND a.appointment_id = c.holder_id
+		WHERE c.starts_at < a.claims_start_at OR c.ends_at > a.claims_end_at`,
+	"resources claimed twice for one appointment": `SELECT count(*) FROM (SELECT holder_id FROM claims GROUP BY clinic_id, holder_id, resource_id HAVING count(*) > 1) AS twice`,
 }
 
 func (s *stack) auditBooking(live int64) {

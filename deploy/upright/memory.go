@@ -16,6 +16,7 @@ func settleMemory() {
 	for range 2 {
 		debug.FreeOSMemory()
 	}
+	dropProgramText()
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -183,6 +183,11 @@ type problem struct {
 	Reason   string            `json:"reason"`
 	Detail   string            `json:"detail"`
 	Metadata map[string]string `json:"metadata"`
+	// Violations name the fields that are wrong.
+	Violations []struct {
+		Field       string `json:"field"`
+		Description string `json:"description"`
+	} `json:"violations"`
 }
 
 func (p *problem) Error() string {

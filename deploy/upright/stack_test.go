@@ -66,22 +66,25 @@ func newStack(t *testing.T, shape string) *stack {
 			t.Fatalf("upright keys: %v\n%s", err, out)
 		}
 	}
-	s.addAdmin()
+	s.admin = s.addAdmin("test")
 	return s
 }
 
-// addAdmin makes the clinic and its administrator with the program's own command.
-func (s *stack) addAdmin() {
+// addAdmin makes a clinic and its administrator with the program's own command, while the
+// clinic does not run.
+func (s *stack) addAdmin(clinic string) (admin account) {
+	s.t.Helper()
 	args := append([]string{"user", "add"}, s.storage()...)
-	args = append(args, "--clinic", "test", "--time-zone", site.String(), "--role", "admin", "--email", "admin@test.clinic", "--json")
+	args = append(args, "--clinic", clinic, "--time-zone", site.String(), "--role", "admin", "--email", "admin@"+clinic+".clinic", "--json")
 	cmd := exec.CommandContext(s.t.Context(), built(s.t, "upright"), args...)
 	out, err := cmd.Output()
 	if err != nil {
 		s.t.Fatalf("upright %s: %v\n%s", strings.Join(args, " "), err, stderrOf(err))
 	}
-	if err := json.Unmarshal(out, &s.admin); err != nil {
+	if err := json.Unmarshal(out, &admin); err != nil {
 		s.t.Fatal(err)
 	}
+	return admin
 }
 
 func stderrOf(err error) string {
@@ -120,9 +123,14 @@ func (s *stack) startOne(env []string) {
 	if s.programs["upright"] != nil {
 		return
 	}
-	args := append([]string{"serve", "--json", "--listen", s.port("upright"), "--trace-file", s.traceFile("upright")}, s.storage()...)
-	p := start(s.t, env, "upright", args...)
+	p := start(s.t, env, "upright", s.serveArgs()...)
 	s.programs["upright"], s.base = p, p.Address
+}
+
+// serveArgs let a test ask as much as it likes, on an address that stays over restarts.
+func (s *stack) serveArgs() []string {
+	args := []string{"serve", "--json", "--listen", s.port("upright"), "--trace-file", s.traceFile("upright"), "--address-rate=-1", "--account-rate=-1"}
+	return append(args, s.storage()...)
 }
 
 func (s *stack) traceFile(name string) string { return filepath.Join(s.dir, name+".trace") }
@@ -245,8 +253,7 @@ func (s *stack) startArmed(service, point string) {
 		s.startProcesses(nil)
 		return
 	}
-	args := append([]string{"serve", "--listen", s.port("upright"), "--json", "--trace-file", s.traceFile("upright")}, s.storage()...)
-	p, _, err := spawn(s.t, env, "upright", args...)
+	p, _, err := spawn(s.t, env, "upright", s.serveArgs()...)
 	s.programs["upright"] = p
 	select {
 	case <-p.gone: // killed before it was ready

@@ -40,6 +40,14 @@ func TestForeignObjectsAreMissing(t *testing.T) {
 				t.Errorf("%s: %q, a missing one: %q", name, got, missing)
 			}
 		}
+	})
+}
+
+func TestWhatIsNotThereIsNotFound(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		p := w.active("pat_other", "acupuncture")
+		foreign := authn.With(t.Context(), rpctest.Person(clinicB, typev1.Role_ROLE_CLINICIAN))
 		for name, call := range map[string]func() error{
 			"list": func() error {
 				_, err := w.plans.ListPlans(w.patient(), &plansv1.ListPlansRequest{PatientId: "pat_other"})

@@ -53,7 +53,7 @@ func TestClaimAndRecordAreOneRow(t *testing.T) {
 			EntitlementId: "ent_1", PractitionerId: physician, PainBefore: proto.Int32(8), PainAfter: proto.Int32(2),
 			ConsentVersion: "facet-1", Note: "canary-note", Counting: true,
 		}
-		ignore := protocmp.IgnoreFields(&plansv1.Injection{}, "injection_id", "etag", "create_time")
+		ignore := protocmp.IgnoreFields(&plansv1.Injection{}, "injection_id", "etag", "create_time", "follow_ups")
 		if diff := cmp.Diff(want, made, protocmp.Transform(), ignore); diff != "" {
 			t.Errorf("record (-want +got)\n%s", diff)
 		}

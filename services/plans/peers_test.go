@@ -119,6 +119,9 @@ func (b *booking) ResolveEntitlement(_ context.Context, r *bookingv1.ResolveEnti
 	return &bookingv1.ResolveEntitlementResponse{Outcome: o}, nil
 }
 
+// questions is how often plans has asked what became of a claim.
+func (b *booking) questions() int { b.mu.Lock(); defer b.mu.Unlock(); return b.asked }
+
 func (b *booking) setDown(down bool) { b.mu.Lock(); b.down = down; b.mu.Unlock() }
 
 // fact is an appointment that uses a claim.

@@ -188,7 +188,7 @@ func TestRecoveryAsksBooking(t *testing.T) {
 			w.booking.record(fact(r, r.GetSessions()[0]), bookingv1.Outcome_OUTCOME_BOOKED) // its event is still on its way
 			w.booking.setDown(true)
 			w.clock.Advance(11 * time.Minute)
-			w.until("booking was asked", func() bool { w.booking.mu.Lock(); defer w.booking.mu.Unlock(); return w.booking.asked > 3 })
+			w.until("booking was asked", func() bool { return w.booking.questions() > 3 })
 			if w.state(patient, "ent_1") != held || w.state(patient, "ent_2") != held {
 				t.Error("a claim was freed although booking did not answer")
 			}

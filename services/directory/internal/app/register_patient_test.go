@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,6 +93,27 @@ func TestRegistrationOnce(t *testing.T) {
 		}
 		_, err := b.RegisterPatient(ctx, []byte("other"), registration(b.clinic.ID, "rosa@example.org"))
 		b.refused(err, "REQUEST_ID_REUSED")
+	})
+}
+
+// Registrations at the same moment with one new address share its salt, so that signing in
+// stays one hash.
+func TestParallelRegistrationsShareASalt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		parallel(8, func(i int) {
+			r := registration(b.clinic.Slug, "rosa@example.org")
+			r.Password += strconv.Itoa(i)
+			if _, err := b.RegisterPatient(t.Context(), nil, r); err != nil {
+				t.Error(err)
+			}
+		})
+		for i := range 8 {
+			b.passwords.used.Store(0)
+			if b.signIn("rosa@example.org", patientPassword+strconv.Itoa(i)); b.passwords.used.Load() != 1 {
+				t.Errorf("signing in computes %d hashes", b.passwords.used.Load())
+			}
+		}
 	})
 }
 

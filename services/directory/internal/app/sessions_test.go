@@ -10,6 +10,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
 // of is the caller that a session makes.
@@ -148,6 +149,26 @@ func TestRightsChangeAtOnce(t *testing.T) {
 		}
 		b.refused(b.resolve(in, false), "SESSION_INVALID")
 		b.signIn("ida@demo.clinic", "eleven blue doors")
+	})
+}
+
+// A session that was begun while its account was being disabled is none.
+func TestSessionOfADisabledAccount(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		b.newStaff("ida@demo.clinic", "RECEPTIONIST")
+		in := b.signIn("ida@demo.clinic", staffPassword)
+		err := b.db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec(`update accounts set state = 'DISABLED'`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.refused(b.resolve(in, false), "SESSION_INVALID")
+		if list, err := b.ListSessions(b.admin, in.Account.ID); err != nil || len(list) != 0 {
+			t.Errorf("%d live sessions, %v", len(list), err)
+		}
 	})
 }
 

@@ -68,7 +68,7 @@ func etag(version int64) string { return strconv.FormatInt(version, 10) }
 func int32s(list []int) []int32 {
 	out := make([]int32, len(list))
 	for i, n := range list {
-		out[i] = int32(n) //nolint:gosec // sessions and minutes of a catalogue, far below the limit
+		out[i] = int32(n)
 	}
 	return out
 }

@@ -31,13 +31,13 @@ func (s injectionServer) CheckInjection(ctx context.Context, r *plansv1.CheckInj
 	v := a.Verdict
 	return &plansv1.CheckInjectionResponse{
 		Allowed: v.Allowed, NextEligibleDate: v.Next.String(), ViolatingWindows: each(v.Windows, encodeWindow),
-		Counting: int32(v.Counting), PolicyVersion: a.PolicyVersion, Date: a.Date.String(), //nolint:gosec // a person's injections
+		Counting: int32(v.Counting), PolicyVersion: a.PolicyVersion, Date: a.Date.String(),
 	}, nil
 }
 
 func encodeWindow(w injection.Window) *plansv1.InjectionWindow {
 	return &plansv1.InjectionWindow{
-		StartDate: w.Start.String(), EndDate: w.End.String(), Count: int32(w.Count), Max: int32(w.Max), //nolint:gosec // a person's injections
+		StartDate: w.Start.String(), EndDate: w.End.String(), Count: int32(w.Count), Max: int32(w.Max),
 	}
 }
 
@@ -140,7 +140,7 @@ func (s injectionServer) GetSteroidLedger(ctx context.Context, r *plansv1.GetSte
 	}
 	for _, t := range l.Totals {
 		out.Totals = append(out.Totals, &plansv1.SteroidTotal{
-			Months: int32(t.Limit.Months), StartDate: t.Start.String(), MethylprednisoloneMg: t.Mg, LimitMg: t.Limit.Mg, //nolint:gosec // some dozen
+			Months: int32(t.Limit.Months), StartDate: t.Start.String(), MethylprednisoloneMg: t.Mg, LimitMg: t.Limit.Mg,
 			Above: t.Above(), Source: t.Limit.Source,
 		})
 	}
@@ -187,6 +187,6 @@ func score(n *int) *int32 {
 	if n == nil {
 		return nil
 	}
-	v := int32(*n) //nolint:gosec // 0 to 10
+	v := int32(*n)
 	return &v
 }

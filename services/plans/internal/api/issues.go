@@ -50,7 +50,7 @@ func encodeIssue(i store.Issue) *plansv1.Issue {
 			return &plansv1.IssueAppointment{AppointmentId: a.AppointmentID, LocalDate: a.LocalDate, NextEligibleDate: a.NextEligible}
 		}),
 		Windows: each(i.Windows, func(w store.IssueWindow) *plansv1.IssueWindow {
-			return &plansv1.IssueWindow{StartDate: w.Start, EndDate: w.End, Count: int32(w.Count)} //nolint:gosec // a person's injections
+			return &plansv1.IssueWindow{StartDate: w.Start, EndDate: w.End, Count: int32(w.Count)}
 		}),
 	}
 }

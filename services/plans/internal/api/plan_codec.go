@@ -53,11 +53,11 @@ func encodeCourse(c plan.Course, v app.PlanView) *plansv1.Course {
 	return &plansv1.Course{
 		CourseId: c.ID, TemplateCourseId: c.TemplateCourseID, Discipline: c.Discipline,
 		Sessions: &plansv1.SessionCounts{
-			Planned: int32(n.Planned), Booked: int32(n.Booked), Used: int32(n.Used), Left: int32(n.Left), //nolint:gosec // at most some hundred
+			Planned: int32(n.Planned), Booked: int32(n.Booked), Used: int32(n.Used), Left: int32(n.Left),
 		},
-		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), Weeks: int32(c.Weeks), MinGapHours: int32(c.MinGapHours), //nolint:gosec // bounded by the catalogue
+		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), Weeks: int32(c.Weeks), MinGapHours: int32(c.MinGapHours),
 		ReviewAfterSessions: int32s(c.ReviewAfter), ReviewDue: slices.Contains(v.ReviewDue, c.ID),
-		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), //nolint:gosec // bounded by the catalogue
+		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes),
 		PlannedDates: each(c.PlannedDates, civil.Date.String), ReviewAfterWeeks: int32s(c.ReviewAfterWeeks),
 	}
 }
@@ -72,7 +72,7 @@ func encodeVersion(v store.PlanVersion) *plansv1.PlanVersion {
 
 func plannedOf(p plan.Plan, courseID string) int32 {
 	c, _ := p.Course(courseID, "")
-	return int32(c.Sessions) //nolint:gosec // at most some hundred
+	return int32(c.Sessions)
 }
 
 func encodeGoal(g plan.Goal) *plansv1.Goal {
@@ -83,7 +83,7 @@ func encodeGoal(g plan.Goal) *plansv1.Goal {
 
 func encodeReview(r plan.Review) *plansv1.Review {
 	return &plansv1.Review{
-		CourseId: r.CourseID, AtSessions: int32(r.AtSessions), Outcome: r.Outcome, AdditionalSessions: int32(r.Additional), //nolint:gosec // at most some hundred
+		CourseId: r.CourseID, AtSessions: int32(r.AtSessions), Outcome: r.Outcome, AdditionalSessions: int32(r.Additional),
 		PractitionerId: r.Practitioner, ReviewTime: stamp(r.At), Note: r.Note,
 	}
 }
@@ -91,7 +91,7 @@ func encodeReview(r plan.Review) *plansv1.Review {
 func encodeTemplate(c plan.Catalogue, t plan.Template) *plansv1.PlanTemplate {
 	out := &plansv1.PlanTemplate{
 		TemplateId: t.ID, Version: c.Version, Name: t.Name, Purpose: t.Purpose,
-		ValidityWeeks: int32(t.ValidityWeeks.Value), CauseCodes: t.CauseCodes, //nolint:gosec // checked to be at most 104
+		ValidityWeeks: int32(t.ValidityWeeks.Value), CauseCodes: t.CauseCodes,
 	}
 	for _, tc := range t.Courses {
 		d, _ := c.Discipline(tc.Discipline)
@@ -103,11 +103,11 @@ func encodeTemplate(c plan.Catalogue, t plan.Template) *plansv1.PlanTemplate {
 func encodeTemplateCourse(d plan.Discipline, c plan.Course) *plansv1.TemplateCourse {
 	out := &plansv1.TemplateCourse{
 		CourseId: c.TemplateCourseID, Discipline: c.Discipline,
-		Sessions: int32(c.Sessions), SessionsMin: int32(d.Sessions.Min), SessionsMax: int32(d.Sessions.Max), //nolint:gosec // bounded by the catalogue
-		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax), //nolint:gosec // bounded by the catalogue
-		Weeks: int32(c.Weeks), WeeksMin: int32(d.Weeks.Min), WeeksMax: int32(d.Weeks.Max), //nolint:gosec // bounded by the catalogue
-		MinGapHours: int32(c.MinGapHours), ReviewAfterSessions: int32s(c.ReviewAfter), //nolint:gosec // bounded by the catalogue
-		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), Professions: d.Professions, //nolint:gosec // bounded by the catalogue
+		Sessions: int32(c.Sessions), SessionsMin: int32(d.Sessions.Min), SessionsMax: int32(d.Sessions.Max),
+		PerWeekMin: int32(c.PerWeekMin), PerWeekMax: int32(c.PerWeekMax),
+		Weeks: int32(c.Weeks), WeeksMin: int32(d.Weeks.Min), WeeksMax: int32(d.Weeks.Max),
+		MinGapHours: int32(c.MinGapHours), ReviewAfterSessions: int32s(c.ReviewAfter),
+		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes), Professions: d.Professions,
 		ReviewAfterWeeks: int32s(c.ReviewAfterWeeks),
 	}
 	for _, s := range d.Sources() {

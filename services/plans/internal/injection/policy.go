@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // FacetJoint is the kind that the seed's rule is about, and the only one that the standard
@@ -80,7 +79,7 @@ func ParsePolicy(data []byte) (Policy, error) {
 	if err := d.Decode(&p); err != nil {
 		return Policy{}, fmt.Errorf("injection policy: %w", err)
 	}
-	if d.Decode(&struct{}{}) != io.EOF {
+	if d.More() {
 		return Policy{}, errors.New("injection policy: more than one JSON value")
 	}
 	return p, p.validate()

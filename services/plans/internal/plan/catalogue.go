@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 )
 
@@ -141,7 +140,7 @@ func ParseCatalogue(data []byte) (Catalogue, error) {
 	if err := d.Decode(&c); err != nil {
 		return Catalogue{}, fmt.Errorf("plan catalogue: %w", err)
 	}
-	if d.Decode(&struct{}{}) != io.EOF {
+	if d.More() {
 		return Catalogue{}, errors.New("plan catalogue: more than one JSON value")
 	}
 	if err := c.validate(); err != nil {

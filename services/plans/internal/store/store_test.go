@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -97,30 +98,35 @@ func TestOneLiveReplacement(t *testing.T) {
 	})
 }
 
+// merge makes one person of two records.
+func merge(tx *sqldb.Tx, from, to string) error {
+	if err := LockPair(tx, "cln_a", from, to); err != nil {
+		return err
+	}
+	if err := PointTo(tx, "cln_a", from, to); err != nil {
+		return err
+	}
+	return Rehome(tx, "cln_a", from)
+}
+
+// owners tells whose the entries of records a, b and c are.
+func owners(t *testing.T, tx *sqldb.Tx) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, id := range []string{"a", "b", "c"} {
+		e, _, err := EntryByID(tx, "cln_a", "e"+id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[id] = e.PatientID
+	}
+	return out
+}
+
 // Merges are followed through a chain, undone in any order, and give each origin its own.
 func TestMergesOfMerges(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, []sqldb.Set{Migrations}, func(t *testing.T, db *sqldb.DB) {
-		merge := func(tx *sqldb.Tx, from, to string) error {
-			if err := LockPair(tx, "cln_a", from, to); err != nil {
-				return err
-			}
-			if err := PointTo(tx, "cln_a", from, to); err != nil {
-				return err
-			}
-			return Rehome(tx, "cln_a", from)
-		}
-		owners := func(tx *sqldb.Tx) map[string]string {
-			out := map[string]string{}
-			for _, id := range []string{"a", "b", "c"} {
-				e, _, err := EntryByID(tx, "cln_a", "e"+id)
-				if err != nil {
-					t.Fatal(err)
-				}
-				out[id] = e.PatientID
-			}
-			return out
-		}
 		write(t, db, func(tx *sqldb.Tx) error {
 			for _, id := range []string{"a", "b", "c"} {
 				e := entry("e"+id, "CONFIRMED", "")
@@ -129,25 +135,19 @@ func TestMergesOfMerges(t *testing.T) {
 					return err
 				}
 			}
-			if err := merge(tx, "a", "b"); err != nil {
-				return err
-			}
-			if err := merge(tx, "b", "c"); err != nil {
+			if err := errors.Join(merge(tx, "a", "b"), merge(tx, "b", "c")); err != nil {
 				return err
 			}
 			if h, err := LockHead(tx, "cln_a", "a"); err != nil || h.PatientID != "c" {
 				t.Errorf("a belongs to %s, %v", h.PatientID, err)
 			}
-			if diff := cmp.Diff(map[string]string{"a": "c", "b": "c", "c": "c"}, owners(tx)); diff != "" {
+			if diff := cmp.Diff(map[string]string{"a": "c", "b": "c", "c": "c"}, owners(t, tx)); diff != "" {
 				t.Errorf("merged (-want +got)\n%s", diff)
 			}
-			if err := PointTo(tx, "cln_a", "b", ""); err != nil {
+			if err := errors.Join(PointTo(tx, "cln_a", "b", ""), Rehome(tx, "cln_a", "c")); err != nil {
 				return err
 			}
-			if err := Rehome(tx, "cln_a", "c"); err != nil {
-				return err
-			}
-			if diff := cmp.Diff(map[string]string{"a": "b", "b": "b", "c": "c"}, owners(tx)); diff != "" {
+			if diff := cmp.Diff(map[string]string{"a": "b", "b": "b", "c": "c"}, owners(t, tx)); diff != "" {
 				t.Errorf("b stands alone again, with what it had (-want +got)\n%s", diff)
 			}
 			return nil
