@@ -127,6 +127,16 @@ func TestChangingAnAnswerReturnsToTheCheck(t *testing.T) {
 	b.get("/me").wants(t, 200, "Your form is not finished", "/intake/int_1")
 }
 
+func TestSavingForLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser(patient)
+	b.post("/intake", url.Values{"patient": {"pat_1"}})
+	b.topic("bad", "a.nrs", "6", "later", "1").wants(t, 200, "Your answers are saved.", "Your form is not finished")
+	b.topic("bad", "later", "1").wants(t, 200, "Your answers are saved.")
+	b.get("/intake/int_1/page/bad").wants(t, 200, `value="6" checked`)
+}
+
 // TestTwoDevices answers the same page on a phone and a computer: the second one is shown
 // what it sent, and can send it again.
 func TestTwoDevices(t *testing.T) {

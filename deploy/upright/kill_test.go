@@ -144,20 +144,9 @@ func (k *killer) cycle(point, name string) {
 	k.patient, k.other, k.plan, k.apt = "", "", "", appointment{}
 	sc.prepare(k)
 	k.quiet()
-	victim := ownerOf(point)
-	if sc.before != "" {
-		k.rearm(victim, sc.before)
-		k.ask()
-		k.dieStarting(victim, point)
-	} else {
-		k.rearm(victim, point)
-	}
-	first, err := k.ask()
+	first, err := k.interrupt(point, sc)
 	if refusal := definite(err); refusal != "" && refusal != sc.refusal {
 		k.t.Errorf("killed at %s, %s: answered %v", point, name, err)
-	}
-	if sc.before == "" {
-		k.reviveAfter(victim, point)
 	}
 	again, refusal := k.insist()
 	if refusal != sc.refusal || (err == nil && first != again) {
@@ -174,6 +163,25 @@ func (k *killer) cycle(point, name string) {
 	}
 	k.clearDiary()
 	k.t.Logf("%3d %-30s %-9s %v", k.n, point, name, time.Since(began).Round(time.Millisecond))
+}
+
+// interrupt sends the request with the failpoint armed, and starts what was killed again.
+func (k *killer) interrupt(point string, sc scene) (first answer, err error) {
+	k.t.Helper()
+	victim := ownerOf(point)
+	if sc.before == "" {
+		k.rearm(victim, point)
+		first, err = k.askUntilKilled(victim)
+	} else { // killed once more, when it recovers
+		k.rearm(victim, sc.before)
+		first, err = k.askUntilKilled(victim)
+		k.awaitKill(victim, sc.before, startTimeout)
+		k.startArmed(victim, point)
+	}
+	k.awaitKill(victim, point, startTimeout)
+	k.startAll()
+	k.awaitReady()
+	return first, err
 }
 
 // ownerOf is the service that a failpoint is in; the event log is tried in booking's.
@@ -201,6 +209,19 @@ func (k *killer) ask() (answer, error) {
 	return got, err
 }
 
+// askUntilKilled asks until there is an answer that stands or the program is gone: after its
+// restart the others may need a moment to find the victim again.
+func (k *killer) askUntilKilled(victim string) (got answer, err error) {
+	k.t.Helper()
+	eventually(k.t, "the request gets somewhere", func() (bool, string) {
+		if got, err = k.ask(); err == nil || definite(err) != "" {
+			return true, ""
+		}
+		return k.holder(victim).ended(), err.Error()
+	})
+	return got, err
+}
+
 // insist asks until there is an answer that stands: done, or refused for good.
 func (k *killer) insist() (got answer, refusal string) {
 	k.t.Helper()
@@ -222,19 +243,7 @@ func definite(err error) string {
 	if !ok || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusGatewayTimeout {
 		return ""
 	}
-	if os.Getenv("DEVHACK") != "" && (p.Reason == "PLAN_GAP" || p.Reason == "ENTITLEMENT_REUSED") {
-		println("FALSE REFUSAL", p.Reason)
-		return ""
-	}
 	return p.Reason
-}
-
-// reviveAfter waits for the kill and starts what was killed again.
-func (k *killer) reviveAfter(service, point string) {
-	k.t.Helper()
-	k.awaitKill(service, point, startTimeout)
-	k.startAll()
-	k.awaitReady()
 }
 
 // awaitKill waits until the failpoint has killed the program that holds a service.
@@ -246,15 +255,6 @@ func (k *killer) awaitKill(service, point string, limit time.Duration) {
 	case <-time.After(limit):
 		k.t.Fatalf("%s was not reached", point)
 	}
-}
-
-// dieStarting starts a killed service with a failpoint that its own recovery comes to, waits
-// for that, and starts it without.
-func (k *killer) dieStarting(service, point string) {
-	k.t.Helper()
-	k.awaitKill(service, "the point before "+point, startTimeout)
-	k.startArmed(service, point)
-	k.reviveAfter(service, point)
 }
 
 // TestKillWhilePlansAsks: booking is killed when a claim is granted, and plans, which asks

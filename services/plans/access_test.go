@@ -48,6 +48,12 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		p := w.active("pat_other", "acupuncture")
 		foreign := authn.With(t.Context(), rpctest.Person(clinicB, typev1.Role_ROLE_CLINICIAN))
+		claimChanged := func(change func(*plansv1.ClaimSessionsRequest)) error {
+			r := claimOf(p, session(1, "2027-01-05"))
+			change(r)
+			_, err := w.claim(r)
+			return err
+		}
 		for name, call := range map[string]func() error{
 			"list": func() error {
 				_, err := w.plans.ListPlans(w.patient(), &plansv1.ListPlansRequest{PatientId: "pat_other"})
@@ -81,18 +87,8 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 				_, err := w.plans.ClosePlan(foreign, &plansv1.ClosePlanRequest{PlanId: p.GetPlanId()})
 				return err
 			},
-			"claim in another clinic": func() error {
-				r := claimOf(p, session(1, "2027-01-05"))
-				r.ClinicId = clinicB
-				_, err := w.claim(r)
-				return err
-			},
-			"claim for another patient": func() error {
-				r := claimOf(p, session(1, "2027-01-05"))
-				r.PatientId = patient
-				_, err := w.claim(r)
-				return err
-			},
+			"claim in another clinic":   func() error { return claimChanged(func(r *plansv1.ClaimSessionsRequest) { r.ClinicId = clinicB }) },
+			"claim for another patient": func() error { return claimChanged(func(r *plansv1.ClaimSessionsRequest) { r.PatientId = patient }) },
 			"person of another clinic behind booking": func() error {
 				ctx := rpctest.Person(clinicB, typev1.Role_ROLE_RECEPTIONIST)
 				ctx.Service = "booking"

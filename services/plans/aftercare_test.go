@@ -127,10 +127,6 @@ func TestVersionsAndExpiry(t *testing.T) {
 			if _, err := w.plans.ActivatePlan(w.physio(), &plansv1.ActivatePlanRequest{PlanId: id}); err != nil {
 				t.Fatal(err)
 			}
-			r := claimOf(w.plan(id), session(1, "2027-02-01"))
-			w.granted(w.plan(id), r.GetSessions()[0])
-			w.booking.book(fact(r, r.GetSessions()[0]))
-			w.heard(w.booking.producer)
 			w.granted(w.plan(id), session(2, "2027-01-28")) // whose question counts the rounds of housekeeping
 			w.booking.setDown(true)
 			w.clock.Set(time.Date(2027, 2, 1, 22, 30, 0, 0, time.UTC)) // 23:30 of the last day in Berlin

@@ -39,8 +39,14 @@ var shots = []shot{
 	{"docs", "", "/docs", "", 1200, 800},
 	{"clinic", "", "/c/demo", "", 390, 844},
 	{"intake", "patient", "/me", "a[href*='intake']", 390, 844},
-	{"day", "reception", "/staff/day", "", 1200, 900},
+	{"day", "reception", "/staff/day?date=" + workday(time.Now()), "", 1200, 900},
 	{"patient", "physio", "/staff/tasks", "a[href*='/staff/patients/']", 1200, 1100},
+}
+
+// workday is the next Monday, when the demo clinic's diary is half full.
+func workday(t time.Time) string {
+	days := (8 - int(t.Weekday())) % 7
+	return t.AddDate(0, 0, max(days, 1)).Format(time.DateOnly)
 }
 
 func main() {

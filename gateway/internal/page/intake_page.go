@@ -168,6 +168,9 @@ func (s *Site) intakeSave(c *call) error {
 	if newlyUrgent(before, f.GetTriage()) {
 		return c.redirect(address(f.url("stop"), "from", p.GetId()))
 	}
+	if c.form("later") != "" {
+		return c.redirect("/me?done=intake_saved")
+	}
 	if w.any() {
 		v, err := c.topic(f, w)
 		if err != nil {

@@ -10,8 +10,15 @@ export class Problem extends Error {
   }
 }
 
-async function call(path, options) {
-  const response = await fetch(path, { headers: { Accept: 'application/json' }, ...options });
+/**
+ * call asks the API. What no person asked for, such as loading again after an event, says
+ * so: it must not keep the session of somebody who walked away alive.
+ */
+async function call(path, { headers, background, ...options } = {}) {
+  const response = await fetch(path, {
+    headers: { Accept: 'application/json', ...(background && { 'Upright-Background': '1' }), ...headers },
+    ...options,
+  });
   const body = await response.json().catch(() => null);
   if (!response.ok) throw new Problem(body, response.status);
   return body;
@@ -32,11 +39,11 @@ export async function practitioners() {
 }
 
 /** day lists the appointments of one civil date of the clinic, every page of them. */
-export async function day(date) {
+export async function day(date, background) {
   const all = [];
   let token = '';
   do {
-    const page = await call(`/v1/appointments?date=${date}&page_size=500&page_token=${encodeURIComponent(token)}`);
+    const page = await call(`/v1/appointments?date=${date}&page_size=500&page_token=${encodeURIComponent(token)}`, { background });
     all.push(...(page.appointments ?? []));
     token = page.next_page_token ?? '';
   } while (token);
@@ -44,11 +51,12 @@ export async function day(date) {
 }
 
 /** names asks for the display names of patients, by id; ids stay out of no URL, names do. */
-export async function names(ids) {
+export async function names(ids, background) {
   if (!ids.length) return new Map();
   const found = await call('/v1/patients:batchGet', {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    background,
+    headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ patient_ids: ids }),
   });
   return new Map((found.patients ?? []).map((p) => [p.patient_id, `${p.given_name} ${p.family_name}`]));

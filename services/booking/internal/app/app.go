@@ -144,6 +144,7 @@ var (
 	errNewerGate      = errors.New("booking: the gate has changed")
 	errUnknownPatient = errors.New("booking: the patient is not known here yet")
 	errRace           = errors.New("booking: a resource of the pool was taken meanwhile")
+	errCareful        = errors.New("booking: something is taken; look what")
 )
 
 // detach keeps a context's values and gives it its own end, for what must be finished even

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -16,33 +17,56 @@ type option struct {
 	devices []string
 }
 
-// pick takes the first option of the pool that nobody has, and the practitioner and the
-// patient. The one that memory thinks free is tried first; when somebody was faster the
-// others are tried inside the same transaction.
+// pick takes the practitioner, the patient, and an option of the pool.
+//
+// The first try takes the option that memory thinks free without looking: the database
+// refuses if it is not, and that is rare. The second (wish.careful) looks who has what, so
+// that it can give a reason, free an expired hold, or take another of the pool inside the
+// same transaction.
 func (e *examination) pick() error {
 	w, f := e.w, e.p.footprint
 	fixed := []part{{w.practitioner.ID, schedule.PractitionerResource, f.Practitioner}}
 	if e.p.patientID != "" {
 		fixed = append(fixed, part{e.p.patientID, schedule.PatientResource, f.Patient})
 	}
-	options, refusal := e.options()
+	chosen, refusal := e.likely()
 	if refusal != nil {
 		e.refuse(refusal)
-		options = []option{{}}
 	}
-	first := e.parts(options[0])
-	conflicts, err := e.conflicts(append(fixed, first...), true)
+	parts := e.parts(chosen)
+	all := slices.Concat(fixed, parts)
+	if err := e.lock(all); err != nil {
+		return err
+	}
+	if refusal == nil && !w.careful && !w.explain && w.override == "" && w.moving == nil {
+		e.p.blind = true
+		e.settle(fixed, chosen, nil)
+		return nil
+	}
+	conflicts, err := e.conflicts(all)
 	if err != nil {
 		return err
 	}
-	chosen := options[0]
-	if conflicts.hit(first) && refusal == nil {
-		if chosen, err = e.another(options, conflicts); err != nil {
+	if conflicts.hit(parts) && refusal == nil {
+		if chosen, err = e.another(chosen, conflicts); err != nil {
 			return err
 		}
 	}
-	e.settle(fixed, chosen, conflicts, options)
+	e.settle(fixed, chosen, conflicts)
 	return nil
+}
+
+// lock locks the resources in order of id.
+func (e *examination) lock(parts []part) error {
+	if e.w.explain || e.tx.ForUpdate() == "" {
+		return nil
+	}
+	ids := make([]string, len(parts))
+	for i, p := range parts {
+		ids[i] = p.resourceID
+	}
+	slices.Sort(ids)
+	return store.LockResources(e.tx, e.w.clinic.ID, ids)
 }
 
 // part is what a wish takes of one resource.
@@ -63,50 +87,83 @@ func (e *examination) parts(o option) (list []part) {
 	return list
 }
 
-// options lists the ways to serve the wish at its place, those first that memory thinks
-// free. Without one it says why.
-func (e *examination) options() ([]option, *fault.Error) {
-	w, f := e.w, e.p.footprint
-	rooms := []string{""}
-	if w.typ.NeedsRoom(w.mode) {
-		if rooms = e.rooms(); len(rooms) == 0 {
-			return nil, e.none("NO_ROOM", schedule.RoomResource, w.typ.RoomCapabilities)
+// likely is the first option that memory thinks free, else the first of all. Without one it
+// says why.
+func (e *examination) likely() (option, *fault.Error) {
+	w := e.w
+	if !w.typ.NeedsRoom(w.mode) {
+		if devices, ok := e.devices(""); ok {
+			return option{"", devices}, nil
+		}
+		return option{}, e.none("NO_EQUIPMENT", schedule.EquipmentResource, w.typ.EquipmentCapabilities)
+	}
+	first, rooms := option{}, 0
+	for room := range e.rooms() {
+		rooms++
+		devices, ok := e.devices(room)
+		if !ok {
+			continue
+		}
+		o := option{room, devices}
+		if !e.taken(o) {
+			return o, nil
+		}
+		if first.roomID == "" {
+			first = o
 		}
 	}
-	var options []option
-	for _, room := range rooms {
+	switch {
+	case rooms == 0:
+		return option{}, e.none("NO_ROOM", schedule.RoomResource, w.typ.RoomCapabilities)
+	case first.roomID == "":
+		return option{}, e.none("NO_EQUIPMENT", schedule.EquipmentResource, w.typ.EquipmentCapabilities)
+	}
+	return first, nil
+}
+
+// options lists all ways to serve the wish at its place, in the order to try them.
+func (e *examination) options() (options []option) {
+	if !e.w.typ.NeedsRoom(e.w.mode) {
+		if devices, ok := e.devices(""); ok {
+			return []option{{"", devices}}
+		}
+		return nil
+	}
+	for room := range e.rooms() {
 		if devices, ok := e.devices(room); ok {
 			options = append(options, option{room, devices})
 		}
 	}
-	if len(options) == 0 {
-		return nil, e.none("NO_EQUIPMENT", schedule.EquipmentResource, w.typ.EquipmentCapabilities)
-	}
-	slices.SortStableFunc(options, func(a, b option) int { return e.taken(a, f) - e.taken(b, f) })
-	return options, nil
+	return options
 }
 
-// rooms are the rooms that suit, in the order to try them.
-func (e *examination) rooms() (ids []string) {
-	w := e.w
-	for _, r := range w.clinic.Pool(schedule.RoomResource, e.p.locationID, w.typ.RoomCapabilities, w.practitioner.ID) {
-		if (w.roomID == "" || w.roomID == r.ID) && !w.clinic.Away(r.ID, e.p.footprint.Room) {
-			ids = append(ids, r.ID)
+// rooms yields the rooms that suit, in the order to try them.
+func (e *examination) rooms() iter.Seq[string] {
+	w, need := e.w, e.p.footprint.Room
+	suits := func(id string) bool {
+		return (w.roomID == "" || w.roomID == id) && !w.clinic.Away(id, need)
+	}
+	return func(yield func(string) bool) {
+		pool := w.clinic.Rooms(w.typ, e.p.locationID, w.practitioner.ID)
+		kept := slices.ContainsFunc(pool, func(r schedule.Resource) bool { return r.ID == w.keepRoomID })
+		if kept && suits(w.keepRoomID) && !yield(w.keepRoomID) {
+			return
+		}
+		for _, r := range pool {
+			if r.ID != w.keepRoomID && suits(r.ID) && !yield(r.ID) {
+				return
+			}
 		}
 	}
-	if i := slices.Index(ids, w.keepRoomID); i > 0 {
-		ids = slices.Insert(slices.Delete(ids, i, i+1), 0, w.keepRoomID)
-	}
-	return ids
 }
 
 // devices picks, for each capability needed, a device that can be used in the room and that
 // memory thinks free. One device may serve several capabilities.
 func (e *examination) devices(roomID string) (ids []string, ok bool) {
 	w, need := e.w, e.p.footprint.Equipment
-	for _, capability := range w.typ.NeedsEquipment(w.mode) {
+	for i := range w.typ.NeedsEquipment(w.mode) {
 		best := ""
-		for _, d := range w.clinic.Pool(schedule.EquipmentResource, e.p.locationID, []string{capability}, w.practitioner.ID) {
+		for _, d := range w.clinic.Devices(w.typ, i, e.p.locationID, w.practitioner.ID) {
 			if w.clinic.Away(d.ID, need) || roomID != "" && d.RoomID != "" && d.RoomID != roomID {
 				continue
 			}
@@ -128,22 +185,16 @@ func (e *examination) devices(roomID string) (ids []string, ok bool) {
 	return ids, true
 }
 
-// taken counts the parts of an option that memory knows to be taken. The room to keep counts
+// taken reports whether memory knows a part of an option to be taken. The room to keep counts
 // as free: what memory knows of may be the appointment's own old time.
-func (e *examination) taken(o option, f schedule.Footprint) int {
+func (e *examination) taken(o option) bool {
 	if o.roomID != "" && o.roomID == e.w.keepRoomID {
-		return 0
+		return false
 	}
-	n := 0
-	if o.roomID != "" && e.Busy.Taken(e.w.clinic.ID, o.roomID, f.Room) {
-		n++
+	if o.roomID != "" && e.Busy.Taken(e.w.clinic.ID, o.roomID, e.p.footprint.Room) {
+		return true
 	}
-	for _, id := range o.devices {
-		if e.Busy.Taken(e.w.clinic.ID, id, f.Equipment) {
-			n++
-		}
-	}
-	return n
+	return slices.ContainsFunc(o.devices, func(id string) bool { return e.Busy.Taken(e.w.clinic.ID, id, e.p.footprint.Equipment) })
 }
 
 func (e *examination) none(reason string, kind schedule.ResourceKind, capabilities []string) *fault.Error {
@@ -178,18 +229,12 @@ func (c conflictList) hit(parts []part) bool {
 
 // conflicts reads who has the parts. The caller's own old time and holds are no conflict, and
 // neither are holds that have expired; both are remembered for write.
-func (e *examination) conflicts(parts []part, lock bool) (conflictList, error) {
+func (e *examination) conflicts(parts []part) (conflictList, error) {
 	ids := make([]string, 0, len(parts))
 	var hull schedule.Span
 	for _, p := range parts {
 		ids = append(ids, p.resourceID)
 		hull = hull.Hull(p.span)
-	}
-	slices.Sort(ids)
-	if lock && !e.w.explain {
-		if err := store.LockResources(e.tx, e.w.clinic.ID, ids); err != nil {
-			return nil, err
-		}
 	}
 	claims, err := store.Overlapping(e.tx, e.w.clinic.ID, ids, hull)
 	if err != nil {
@@ -243,7 +288,8 @@ func (e *examination) freeHold(id string) (bool, error) {
 // another finds an option of which nothing is taken, when the first was. What it finds is
 // locked out of order and therefore without waiting; when somebody else has the lock the
 // whole transaction is run again.
-func (e *examination) another(options []option, known conflictList) (option, error) {
+func (e *examination) another(first option, known conflictList) (option, error) {
+	options := e.options()
 	var parts []part
 	for _, o := range options {
 		for _, p := range e.parts(o) {
@@ -252,7 +298,7 @@ func (e *examination) another(options []option, known conflictList) (option, err
 			}
 		}
 	}
-	conflicts, err := e.conflicts(parts, false)
+	conflicts, err := e.conflicts(parts)
 	if err != nil {
 		return option{}, err
 	}
@@ -265,7 +311,7 @@ func (e *examination) another(options []option, known conflictList) (option, err
 		}
 		return o, e.lockLate(o)
 	}
-	return options[0], nil
+	return first, nil
 }
 
 func (e *examination) lockLate(o option) error {
@@ -280,7 +326,7 @@ func (e *examination) lockLate(o option) error {
 	if e.tx.ForUpdate() == "" {
 		return nil
 	}
-	again, err := e.conflicts(e.parts(o), false)
+	again, err := e.conflicts(e.parts(o))
 	if err == nil && len(again) > 0 {
 		return errRace
 	}
@@ -288,12 +334,12 @@ func (e *examination) lockLate(o option) error {
 }
 
 // settle turns the choice into claims. What is still taken refuses, or is overridden.
-func (e *examination) settle(fixed []part, chosen option, conflicts conflictList, options []option) {
+func (e *examination) settle(fixed []part, chosen option, conflicts conflictList) {
 	e.p.roomID, e.p.devices = chosen.roomID, chosen.devices
 	for _, p := range append(fixed, e.parts(chosen)...) {
 		c, hit := conflicts.of(p.resourceID)
 		if hit && e.w.override == "" {
-			e.refuse(e.refusal(c, len(options) > 1))
+			e.refuse(e.refusal(c))
 		}
 		for _, x := range conflicts {
 			if x.resourceID == p.resourceID && e.w.override != "" {
@@ -309,12 +355,12 @@ func (e *examination) settle(fixed []part, chosen option, conflicts conflictList
 }
 
 // refusal says what is taken and when, and nothing of who has it.
-func (e *examination) refusal(c conflict, pool bool) *fault.Error {
+func (e *examination) refusal(c conflict) *fault.Error {
 	reason, message := "SLOT_TAKEN", "This time is taken."
 	switch {
 	case c.kind == schedule.PatientResource:
 		reason, message = "PATIENT_BUSY", "The patient has another appointment then."
-	case c.kind == schedule.RoomResource && (pool || e.w.roomID == ""):
+	case c.kind == schedule.RoomResource && e.w.roomID == "":
 		reason, message = "NO_ROOM", "No room that suits is free then."
 	case c.kind == schedule.EquipmentResource:
 		reason, message = "NO_EQUIPMENT", "No device that suits is free then."

@@ -35,6 +35,7 @@ type wish struct {
 	override     string // staff's reason to book although something refuses
 	again        bool   // the same time was booked before: notice and horizon are not asked
 	explain      bool   // nothing will be written: nothing is locked
+	careful      bool   // the database has refused the first try: look before taking
 }
 
 // placement is where a wish has its place.
@@ -48,6 +49,7 @@ type placement struct {
 	patientID  string // the surviving record
 	flags      []string
 	claims     []store.Claim
+	blind      bool // nobody has looked whether the claims are free
 	overrides  []store.OverlapOverride
 	freed      []*store.Hold // holds in the way that have expired
 	taken      []*store.Hold // the caller's own holds, which the placement takes over
@@ -70,14 +72,7 @@ func (e *examination) refuse(r *fault.Error) { e.refused = append(e.refused, r) 
 // errUnknownPatient or errRace when it must be run again after something was done outside.
 func (a *App) examine(tx *sqldb.Tx, w *wish) (*placement, []*fault.Error, error) {
 	e := &examination{App: a, tx: tx, w: w, p: &placement{footprint: w.typ.Footprint(w.start, w.minutes)}}
-	version, _, err := store.CatalogueVersion(tx, w.clinic.ID)
-	if err != nil {
-		return nil, nil, err
-	}
-	if version != w.clinic.Version {
-		return nil, nil, errStaleCatalogue
-	}
-	if err := e.checkPatient(); err != nil {
+	if err := e.checkVersions(); err != nil {
 		return nil, nil, err
 	}
 	if err := e.checkHold(); err != nil {
@@ -112,31 +107,39 @@ func (a *App) find(tx *sqldb.Tx, w *wish) (*placement, error) {
 	return p, nil
 }
 
-// checkPatient locks the patient's gate and compares it with the one that intake gave.
-func (e *examination) checkPatient() error {
-	if e.w.patientID == "" {
-		return nil
-	}
-	read := store.LockGate
-	if e.w.explain {
-		read = store.ReadGate
-	}
-	gate, err := read(e.tx, e.w.clinic.ID, e.w.patientID)
-	if err != nil {
+// checkVersions compares the catalogue that the wish was read with, and the gate that intake
+// gave, with the database, and locks the patient's gate.
+func (e *examination) checkVersions() error {
+	w := e.w
+	if w.patientID == "" {
+		version, _, err := store.CatalogueVersion(e.tx, w.clinic.ID)
+		if err == nil && version != w.clinic.Version {
+			err = errStaleCatalogue
+		}
 		return err
 	}
-	if gate == nil {
+	read := store.LockGate
+	if w.explain {
+		read = store.ReadGate
+	}
+	gate, err := read(e.tx, w.clinic.ID, w.patientID)
+	switch {
+	case err != nil:
+		return err
+	case gate == nil:
 		return errUnknownPatient
+	case gate.CatalogueVersion != w.clinic.Version:
+		return errStaleCatalogue
 	}
 	e.p.patientID = gate.SurvivingID
-	if e.w.ungated {
+	if w.ungated {
 		return nil
 	}
-	if gate.Version > e.w.gate.Version {
+	if gate.Version > w.gate.Version {
 		return errNewerGate
 	}
-	if gate.Version == e.w.gate.Version {
-		e.w.gate.ChangeTime = gate.ChangedAt
+	if gate.Version == w.gate.Version {
+		w.gate.ChangeTime = gate.ChangedAt
 	}
 	return nil
 }

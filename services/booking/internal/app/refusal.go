@@ -20,10 +20,15 @@ const maxTries = 8
 // settleWish runs try until it needs nothing more from outside: a newer catalogue, a newer
 // gate, a patient to fetch, or another look at a pool. ABORTED / BUSY when that does not end.
 func (a *App) settleWish(ctx context.Context, w *wish, try func() error) error {
-	var last error
+	last := a.fetchRooms(ctx, w)
+	if last != nil {
+		return last
+	}
 	for range maxTries {
 		last = try()
 		switch {
+		case errors.Is(last, errCareful):
+			w.careful = true
 		case errors.Is(last, errRace):
 		case errors.Is(last, errStaleCatalogue):
 			if err := a.refresh(ctx, w); err != nil {
@@ -45,6 +50,23 @@ func (a *App) settleWish(ctx context.Context, w *wish, try func() error) error {
 		}
 	}
 	return fault.New(fault.Aborted, "BUSY", "Others book the same at the same time. Please try again.").Because(last)
+}
+
+// fetchRooms sees to it that memory knows what is taken of the pool that the wish takes from.
+func (a *App) fetchRooms(ctx context.Context, w *wish) error {
+	if w.roomID != "" || w.mode != schedule.InPerson {
+		return nil
+	}
+	f := w.typ.Footprint(w.start, w.minutes)
+	location, ok := w.clinic.WorksAt(w.practitioner.ID, f.Practitioner)
+	if !ok {
+		return nil
+	}
+	pools := [][]schedule.Resource{w.clinic.Rooms(w.typ, location, w.practitioner.ID)}
+	for i := range w.typ.NeedsEquipment(w.mode) {
+		pools = append(pools, w.clinic.Devices(w.typ, i, location, w.practitioner.ID))
+	}
+	return a.Busy.Fetch(ctx, w.clinic.ID, f.Hull(), pools...)
 }
 
 // refresh brings the wish to the newest catalogue. NOT_FOUND names what is not in it.

@@ -110,16 +110,16 @@ func (s *search) gather(reach schedule.Span) {
 		var place schedule.Place
 		var p pool
 		if s.typ.NeedsRoom(s.mode) {
-			for _, r := range s.clinic.Pool(schedule.RoomResource, lane.LocationID, s.typ.RoomCapabilities, "") {
+			for _, r := range s.clinic.Rooms(s.typ, lane.LocationID, "") {
 				if s.roomID == "" || s.roomID == r.ID {
 					place.Rooms = append(place.Rooms, schedule.Free{RoomID: r.ID, Bits: add(r.ID)})
 					p.rooms = append(p.rooms, r)
 				}
 			}
 		}
-		for _, capability := range s.typ.NeedsEquipment(s.mode) {
+		for i := range s.typ.NeedsEquipment(s.mode) {
 			var free []schedule.Free
-			devices := s.clinic.Pool(schedule.EquipmentResource, lane.LocationID, []string{capability}, "")
+			devices := s.clinic.Devices(s.typ, i, lane.LocationID, "")
 			for _, d := range devices {
 				free = append(free, schedule.Free{RoomID: d.RoomID, Bits: add(d.ID)})
 			}

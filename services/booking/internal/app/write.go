@@ -13,8 +13,8 @@ import (
 
 // write takes the time of a placement: holds in the way give theirs up first, each with its
 // event, then the claims are inserted in order, and overlaps that were overridden recorded.
-// claims may be fewer than the placement's own, see Span.Minus. SLOT_TAKEN is what is left of
-// a race that got past the locks: the database refuses the overlap itself.
+// claims may be fewer than the placement's own, see Span.Minus. The database itself refuses
+// an overlap: a placement that was made without looking is then made again with care.
 func (a *App) write(ctx context.Context, tx *sqldb.Tx, w *wish, p *placement, claims []store.Claim) error {
 	for _, h := range p.freed {
 		if err := a.endHold(ctx, tx, h, store.Released, ""); err != nil {
@@ -27,7 +27,10 @@ func (a *App) write(ctx context.Context, tx *sqldb.Tx, w *wish, p *placement, cl
 		}
 	}
 	if err := store.InsertClaims(tx, w.clinic.ID, claims); err != nil {
-		if sqldb.Overlap(err) {
+		switch {
+		case sqldb.Overlap(err) && p.blind:
+			return errCareful
+		case sqldb.Overlap(err):
 			return errRace
 		}
 		return err

@@ -146,6 +146,30 @@ func (b *Busy) Reset() {
 	}
 }
 
+// Fetch reads what is not in memory of the pools' resources around the span, so that Taken
+// knows.
+func (b *Busy) Fetch(ctx context.Context, clinicID string, s schedule.Span, pools ...[]schedule.Resource) error {
+	var free map[string]schedule.Bits
+	b.mu.RLock()
+	for _, pool := range pools {
+		for _, r := range pool {
+			for c := chunkOf(s.From); c <= chunkOf(s.To-1); c++ {
+				if b.chunks[busyKey{resourceKey{clinicID, r.ID}, c}] == nil {
+					if free == nil {
+						free = map[string]schedule.Bits{}
+					}
+					free[r.ID] = schedule.NewBits(s)
+				}
+			}
+		}
+	}
+	b.mu.RUnlock()
+	if free == nil {
+		return nil
+	}
+	return b.Subtract(ctx, clinicID, free)
+}
+
 // loadTries bounds how often a load is repeated because a booking came in between. After
 // that its answer is used but not kept.
 const loadTries = 3

@@ -48,7 +48,7 @@ func (c *Catalogues) Current(ctx context.Context, clinicID string) (*Clinic, err
 		return c.Reload(ctx, clinicID, 0)
 	}
 	var version int64
-	err := c.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err := c.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
 		version, _, err = store.CatalogueVersion(tx, clinicID)
 		return err
 	})

@@ -34,10 +34,12 @@ type Clinic struct {
 	Exceptions    []store.Exception
 
 	practitionerIDs []string            // sorted
-	pool            []schedule.Resource // rooms and equipment, the least capable first
+	resources       []schedule.Resource // rooms and equipment, the least capable first
 	lanes           map[string][]string // locations that a practitioner has shifts at, sorted
 	shifts          map[laneKey][]schedule.Shift
 	away            map[string][]schedule.Span // by subject; "" is the whole clinic
+
+	pools sync.Map // []schedule.Resource by poolKey
 
 	mu   sync.RWMutex
 	open map[openKey]*[chunkWords]uint64
@@ -81,7 +83,7 @@ func NewClinic(cat *store.Catalogue) (*Clinic, error) {
 	for _, r := range cat.Resources {
 		c.Resources[r.ID] = r
 	}
-	c.pool = slices.SortedStableFunc(slices.Values(cat.Resources), func(a, b schedule.Resource) int {
+	c.resources = slices.SortedStableFunc(slices.Values(cat.Resources), func(a, b schedule.Resource) int {
 		return cmp.Or(cmp.Compare(len(a.Capabilities), len(b.Capabilities)), cmp.Compare(a.ID, b.ID))
 	})
 	for _, e := range cat.Exceptions {
@@ -165,13 +167,44 @@ func (c *Clinic) Away(resourceID string, s schedule.Span) bool {
 	return slices.ContainsFunc(c.away[resourceID], s.Overlaps)
 }
 
-// Pool returns the rooms or devices of a location that have every capability, in the order
-// in which they should be taken: the least capable first, so that a special room stays free
-// for what needs it, and among equals each practitioner's own order, so that the same one is
-// taken again and practitioners do not all queue for the first.
-func (c *Clinic) Pool(kind schedule.ResourceKind, locationID string, capabilities []string, practitionerID string) []schedule.Resource {
+// Rooms returns the rooms of a location that suit a type, in the order in which they should be
+// taken for a practitioner; see pool.
+func (c *Clinic) Rooms(t *store.Type, locationID, practitionerID string) []schedule.Resource {
+	return c.pooled(poolKey{t, -1, locationID, practitionerID})
+}
+
+// Devices returns the devices of a location that have the type's i-th equipment capability, in
+// the order in which they should be taken for a practitioner.
+func (c *Clinic) Devices(t *store.Type, i int, locationID, practitionerID string) []schedule.Resource {
+	return c.pooled(poolKey{t, i, locationID, practitionerID})
+}
+
+// poolKey names a pool: the rooms of a type (-1) or the devices of one of its capabilities.
+type poolKey struct {
+	typ                    *store.Type
+	capability             int
+	location, practitioner string
+}
+
+func (c *Clinic) pooled(key poolKey) []schedule.Resource {
+	if pool, ok := c.pools.Load(key); ok {
+		return pool.([]schedule.Resource)
+	}
+	kind, capabilities := schedule.RoomResource, key.typ.RoomCapabilities
+	if key.capability >= 0 {
+		kind, capabilities = schedule.EquipmentResource, key.typ.EquipmentCapabilities[key.capability:key.capability+1]
+	}
+	pool := c.pool(kind, key.location, capabilities, key.practitioner)
+	c.pools.Store(key, pool)
+	return pool
+}
+
+// pool puts the least capable first, so that a special room stays free for what needs it, and
+// among equals each practitioner's own order, so that the same one is taken again and
+// practitioners do not all queue for the first.
+func (c *Clinic) pool(kind schedule.ResourceKind, locationID string, capabilities []string, practitionerID string) []schedule.Resource {
 	var pool []schedule.Resource
-	for _, r := range c.pool {
+	for _, r := range c.resources {
 		if r.Kind == kind && r.LocationID == locationID && r.Suits(capabilities) {
 			pool = append(pool, r)
 		}

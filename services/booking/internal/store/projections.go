@@ -34,7 +34,7 @@ type Resource struct {
 // false when the clinic is not known here.
 func CatalogueVersion(tx *sqldb.Tx, clinicID string) (int64, bool, error) {
 	var v int64
-	err := tx.QueryRow(`select catalogue_version from clinics where clinic_id = $1`, clinicID).Scan(&v)
+	err := tx.QueryRow(`SELECT catalogue_version from clinics where clinic_id = $1`, clinicID).Scan(&v)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -221,13 +221,18 @@ type Gate struct {
 	ChangedAt time.Time // zero when nothing was heard
 	// SurvivingID is the record that the patient's was merged into.
 	SurvivingID string
+	// CatalogueVersion is the clinic's, read along with it: a booking needs both.
+	CatalogueVersion int64
 }
 
 // LockGate locks the gate of the person that a patient's record is of and returns what is
 // known, nil when the patient is not known here. The lock orders a booking and the handler of
 // intake's events.
 func LockGate(tx *sqldb.Tx, clinicID, patientID string) (*Gate, error) {
-	return readGate(tx, gateQuery+tx.ForUpdate(), clinicID, patientID)
+	if tx.ForUpdate() == "" {
+		return readGate(tx, gateQuery, clinicID, patientID)
+	}
+	return readGate(tx, gateQuery+" for update of g", clinicID, patientID)
 }
 
 // ReadGate is LockGate without the lock.
@@ -235,14 +240,15 @@ func ReadGate(tx *sqldb.Tx, clinicID, patientID string) (*Gate, error) {
 	return readGate(tx, gateQuery, clinicID, patientID)
 }
 
-const gateQuery = `select g.version, g.changed_at, p.surviving_patient_id
+const gateQuery = `SELECT g.version, g.changed_at, p.surviving_patient_id, c.catalogue_version
 	from patients p join patient_gates g on g.clinic_id = p.clinic_id and g.patient_id = p.surviving_patient_id
+	join clinics c on c.clinic_id = p.clinic_id
 	where p.clinic_id = $1 and p.patient_id = $2`
 
 func readGate(tx *sqldb.Tx, query, clinicID, patientID string) (*Gate, error) {
 	var g Gate
 	var changed int64
-	err := tx.QueryRow(query, clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID)
+	err := tx.QueryRow(query, clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID, &g.CatalogueVersion)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}

@@ -47,7 +47,8 @@ const catchUpMargin = 250 * time.Millisecond
 // The same ids again give the same claims, in the state that they are in by now: an outcome
 // that came first is what its claim gets. It fails with the refusals of plan.Situation, with
 // ABORTED / ENTITLEMENT_REUSED when an id stands for something else already, and with
-// UNAVAILABLE / CATCHING_UP until booking's log has been read after a start.
+// UNAVAILABLE / CATCHING_UP until booking's log has been read after a start, or while the
+// outcome of an earlier claim of the same appointment is still on its way.
 func (a *App) ClaimSessions(ctx context.Context, c Claim) ([]store.Entry, error) {
 	if err := c.wantsDistinct(); err != nil {
 		return nil, err
@@ -56,11 +57,9 @@ func (a *App) ClaimSessions(ctx context.Context, c Claim) ([]store.Entry, error)
 		return nil, err
 	}
 	var granted []store.Entry
-	err := a.withKnowledge(ctx, c, func() error {
-		return a.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-			granted, err = a.claim(ctx, tx, c)
-			return err
-		})
+	err := a.withKnowledge(ctx, c, func() (err error) {
+		granted, err = a.grant(ctx, c)
+		return err
 	})
 	if err == nil {
 		failpoint.Hit("plans.claim_committed")
@@ -161,7 +160,7 @@ func (a *App) claim(ctx context.Context, tx *sqldb.Tx, c Claim) ([]store.Entry, 
 		return nil, err
 	}
 	if err := s.Grant(asks); err != nil {
-		return nil, err
+		return nil, unlessBehind(entries, c, err)
 	}
 	fresh := a.heldEntries(tx, head, s, c)
 	n, err := store.InsertEntries(tx, fresh...)
@@ -169,7 +168,7 @@ func (a *App) claim(ctx context.Context, tx *sqldb.Tx, c Claim) ([]store.Entry, 
 		return nil, err
 	}
 	if n != len(fresh) {
-		return nil, reused("An entitlement id belongs to another session, or the session that it replaces is being moved already.")
+		return nil, unlessBehind(entries, c, reused("An entitlement id belongs to another session, or the session that it replaces is being moved already."))
 	}
 	if err := tellClaimed(ctx, tx, head, c.PlanID, fresh); err != nil {
 		return nil, err

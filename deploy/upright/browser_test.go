@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// browse gives a tab of a real browser, with JavaScript or without.
+func browse(t *testing.T, scripts bool, width, height int64) context.Context {
+	t.Helper()
+	path := os.Getenv("UPRIGHT_TEST_CHROMIUM")
+	if path == "" {
+		t.Fatal("no browser for the test: run `make test`, or set UPRIGHT_TEST_CHROMIUM to the path of a Chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(startTimeout))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, stopTab := chromedp.NewContext(ctx)
+	t.Cleanup(stopTab)
+	if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, height), emulation.SetScriptExecutionDisabled(!scripts)); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// do runs browser steps within the time that a loaded machine may need.
+func do(t *testing.T, ctx context.Context, what string, actions ...chromedp.Action) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		var at, body string
+		show, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer stop()
+		_ = chromedp.Run(show, chromedp.Location(&at), chromedp.Text("body", &body, chromedp.ByQuery))
+		t.Fatalf("%s: %v\nat %s\n%s", what, err, at, body)
+	}
+}
+
+func signInPage(base string, a account) chromedp.Tasks {
+	return chromedp.Tasks{
+		chromedp.Navigate(base + "/sign-in"), chromedp.WaitVisible(`input[name="password"]`, chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="email"]`, a.Email, chromedp.ByQuery), chromedp.SendKeys(`input[name="password"]`, a.Password+"\r", chromedp.ByQuery),
+		chromedp.WaitNotPresent(`input[name="password"]`, chromedp.ByQuery), chromedp.WaitVisible("h1", chromedp.ByQuery),
+	}
+}
+
+func login(t *testing.T, p *program, role string) account {
+	t.Helper()
+	for _, a := range p.Accounts {
+		if a.Role == role {
+			return a
+		}
+	}
+	t.Fatalf("the demo has no %s", role)
+	return account{}
+}
+
+// demoDay is the next Monday: the small demo's diary has a week from tomorrow on.
+func demoDay() string {
+	now := time.Now()
+	return now.Add(time.Duration(max(1, (8-int(now.Weekday()))%7)) * 24 * time.Hour).Format(time.DateOnly)
+}
+
+// TestPagesInABrowser starts the demo as a newcomer would and uses it in a real browser: the
+// patient's and the staff's pages with JavaScript switched off, the diary with it.
+func TestPagesInABrowser(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
+	t.Run("an emergency answer stops the form", func(t *testing.T) {
+		t.Parallel()
+		ctx := browse(t, false, 360, 740)
+		var at, body string
+		const chest = `//main//label[contains(., "chest")]`
+		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "patient")))
+		do(t, ctx, "begin a form", chromedp.Navigate(p.Address+"/intake"), chromedp.WaitVisible("h1", chromedp.ByQuery),
+			chromedp.Click(`main form[action="/intake"] button`, chromedp.ByQuery), chromedp.WaitVisible(chest))
+		do(t, ctx, "tick chest pain", chromedp.Click(chest), chromedp.Click(`//main//button[contains(., "Continue")]`), chromedp.WaitNotPresent(chest),
+			chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Location(&at), chromedp.Text("main", &body, chromedp.ByQuery))
+		if !strings.Contains(at, "/stop") || !strings.Contains(body, "999") {
+			t.Errorf("after chest pain the patient is at %s and reads:\n%s", at, body)
+		}
+	})
+	t.Run("reception sees the day and an appointment", func(t *testing.T) {
+		t.Parallel()
+		ctx := browse(t, false, 1200, 900)
+		var body string
+		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "reception")))
+		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay()), chromedp.WaitVisible(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery),
+			chromedp.Click(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery), chromedp.WaitNotPresent(`main input[type="date"]`, chromedp.ByQuery),
+			chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
+		if !strings.Contains(body, "Cancel") {
+			t.Errorf("the appointment's page offers no way to cancel:\n%s", body)
+		}
+	})
+	t.Run("the clinician sees why somebody is urgent", func(t *testing.T) {
+		t.Parallel()
+		ctx := browse(t, false, 1200, 900)
+		var body string
+		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "physio")))
+		do(t, ctx, "a task's patient", chromedp.Navigate(p.Address+"/staff/tasks"), chromedp.WaitVisible(`main a[href^="/staff/patients/"]`, chromedp.ByQuery),
+			chromedp.Click(`main a[href^="/staff/patients/"]`, chromedp.ByQuery), chromedp.WaitVisible("h2", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
+		for _, want := range []string{"U01", "Injections", "Assign a plan"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("the patient's page does not say %q:\n%s", want, body)
+			}
+		}
+	})
+	t.Run("nobody signed in sees no patient", func(t *testing.T) {
+		t.Parallel()
+		ctx := browse(t, false, 1200, 900)
+		var at string
+		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day"), chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Location(&at))
+		if !strings.Contains(at, "/sign-in") {
+			t.Errorf("a stranger is at %s", at)
+		}
+	})
+}
