@@ -121,15 +121,6 @@ func (n *node) all(tag string) (found []*node) {
 	return found
 }
 
-// words is the text of an element and those below.
-func (n *node) words() string {
-	s := n.text
-	for _, c := range n.children {
-		s += c.words()
-	}
-	return s
-}
-
 // checkHTML checks what must hold on every page: one heading, a language, a label for each
 // field, no two ids alike, no script and no style in the page, and nothing that html/template
 // had to take out.

@@ -64,6 +64,45 @@ func TestOnlyHashesInTables(t *testing.T) {
 	})
 }
 
+// A request's fingerprint is a fast hash, so it is made without passwords: a retry with another
+// password is the same request to it.
+func TestFingerprintsLeavePasswordsOut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		th := w.furnish("clinic")
+		in, err := w.accounts.SignIn(t.Context(), &directoryv1.SignInRequest{Email: "anna@clinic.org", Password: patientPassword})
+		anna := w.person(ok(w, in, err).GetToken())
+		for name, call := range map[string]func(password string) error{
+			"RegisterPatient": func(password string) error {
+				_, err := w.patients.RegisterPatient(t.Context(), &directoryv1.RegisterPatientRequest{
+					RequestId: "r", Clinic: th.slug, GivenName: "Rosa", FamilyName: "Neu", BirthDate: "1980-03-07", Email: "rosa@example.org", Password: password,
+				})
+				return err
+			},
+			"CreateAccount": func(password string) error {
+				_, err := w.accounts.CreateAccount(w.program(th.clinic), &directoryv1.CreateAccountRequest{
+					RequestId: "r", Account: &directoryv1.Account{Email: "bo@clinic.org", Roles: []string{"ADMIN"}}, Password: password,
+				})
+				return err
+			},
+			"SetPassword": func(password string) error {
+				_, err := w.accounts.SetPassword(w.program(th.clinic), &directoryv1.SetPasswordRequest{RequestId: "r", AccountId: th.staff, Password: password})
+				return err
+			},
+			"ChangePassword": func(password string) error {
+				_, err := w.accounts.ChangePassword(anna, &directoryv1.ChangePasswordRequest{RequestId: "r", CurrentPassword: patientPassword, NewPassword: password})
+				return err
+			},
+		} {
+			for _, password := range []string{"eleven blue doors", "twelve red chairs"} {
+				if err := call(password); err != nil {
+					t.Errorf("%s with %q: %v", name, password, err)
+				}
+			}
+		}
+	})
+}
+
 // person is whoever a token is of, as the gateway would say.
 func (w *world) person(token string) context.Context {
 	w.t.Helper()

@@ -157,17 +157,26 @@ func (s *Service) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// housekeep asks about waiting claims and closes plans that are over, now and then. What
-// failed is tried again next time.
+// purgeEvery is how often request ids that are remembered no longer are removed.
+const purgeEvery = time.Hour
+
+// housekeep checks booked injections against a policy that has changed, then asks
+// about waiting claims and closes plans that are over, now and then. What failed is logged
+// and tried again next time.
 func (s *Service) housekeep(ctx context.Context) {
-	tick := time.NewTicker(s.every)
+	tick, purge := time.NewTicker(s.every), time.NewTicker(purgeEvery)
 	defer tick.Stop()
+	defer purge.Stop()
+	_ = s.app.ReviewPolicy(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-purge.C:
+			_ = s.app.Purge(ctx)
 		case <-tick.C:
-			_, _ = s.app.ResolveHeld(ctx) // they have logged what failed
+			_ = s.app.ReviewPolicy(ctx)
+			_, _ = s.app.ResolveHeld(ctx)
 			_, _ = s.app.CloseExpired(ctx)
 		}
 	}

@@ -133,7 +133,7 @@ func (e *Edge) find(r *http.Request) (*route.Route, route.Form, *fault.Error) {
 	if api || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		form = route.API
 	}
-	if !plain(r) {
+	if !plain(r) || (api && strings.HasSuffix(r.URL.Path, "/")) { // the API has no empty ids
 		return nil, form, problem.RouteNotFound()
 	}
 	if api && !e.cfg.Table.Has(r.URL.Path) {
@@ -159,7 +159,7 @@ func plain(r *http.Request) bool {
 		return false
 	}
 	for i := range len(path) {
-		if c := path[i]; c < 0x20 || c == 0x7f || c == '\\' {
+		if c := path[i]; c < 0x20 || c == 0x7f || c == '\\' || c == '%' { // a percent sign left over was encoded twice
 			return false
 		}
 	}

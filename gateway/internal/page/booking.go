@@ -101,6 +101,9 @@ type bookable struct {
 // there.
 func (c *call) bookable(base string, staff bool) (*bookable, error) {
 	b := &bookable{Base: base, Staff: staff, Wish: c.wish()}
+	if own := c.who().PatientIDs; !staff && b.Wish.Patient == "" && len(own) > 0 {
+		b.Wish.Patient = own[0]
+	}
 	var err error
 	if b.clinic, err = c.clinic(); err != nil {
 		return nil, err

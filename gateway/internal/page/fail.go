@@ -10,6 +10,7 @@ import (
 	"github.com/upright-clinic/upright/gateway/internal/exchange"
 	"github.com/upright-clinic/upright/gateway/internal/problem"
 	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/telemetry"
 )
 
 // Fail answers for a page that cannot be shown, in words. Somebody who is not signed in is
@@ -20,7 +21,7 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	problem.SetHeaders(w.Header(), f)
 	if f.Kind == fault.Internal {
 		s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "page failed",
-			slog.String("route", exchange.From(r.Context()).Route), slog.String("reason", f.Reason), slog.Any("error", f.Unwrap()))
+			slog.String("route", exchange.From(r.Context()).Route), slog.String("reason", f.Reason), slog.String("cause", causeOf(f)))
 	}
 	if f.Kind == fault.Unauthenticated {
 		w.Header().Del("WWW-Authenticate") // browsers would show a dialog of their own
@@ -40,9 +41,18 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	v := c.view(c.cat.T(key+".title"), errorPage{Text: c.cat.T(key + ".text"), RequestID: c.x.RequestID})
 	v.Errors = nil
 	if err := c.showStatus(status, "error", v); err != nil {
-		s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "error page failed", slog.Any("error", err))
+		s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "error page failed", slog.String("cause", telemetry.Scrub(err.Error())))
 		http.Error(w, c.cat.T(key+".title"), status)
 	}
+}
+
+// causeOf is the private cause of a fault, without values: an error of a template may name
+// what it was to show.
+func causeOf(f *fault.Error) string {
+	if cause := f.Unwrap(); cause != nil {
+		return telemetry.Scrub(cause.Error())
+	}
+	return ""
 }
 
 // errorPage is what the error page shows.

@@ -39,6 +39,9 @@ func (s *Site) intakePage(c *call) error {
 	if f.GetState() == "SUBMITTED" {
 		return c.redirect(f.url("result"))
 	}
+	if _, at, err := f.page(c.path("page")); err == nil && f.progress(c.path("page")).GetState() == "SKIPPED" {
+		return c.redirect(f.after(at)) // none of its questions is asked any more
+	}
 	v, err := c.topic(f, nil)
 	if err != nil {
 		return err

@@ -128,11 +128,10 @@ func New(cfg Config) (*Site, error) {
 
 // Who may see which pages. What is on them the services decide once more.
 var (
-	anybody   = route.Public()
-	everybody = route.Everybody()
-	patients  = route.People(typev1.Role_ROLE_PATIENT)
-	desk      = route.People(typev1.Role_ROLE_RECEPTIONIST, typev1.Role_ROLE_CLINICIAN)
-	treating  = route.People(typev1.Role_ROLE_CLINICIAN)
+	anybody  = route.Public()
+	patients = route.People(typev1.Role_ROLE_PATIENT)
+	desk     = route.People(typev1.Role_ROLE_RECEPTIONIST, typev1.Role_ROLE_CLINICIAN)
+	treating = route.People(typev1.Role_ROLE_CLINICIAN)
 )
 
 // Routes lists every page.

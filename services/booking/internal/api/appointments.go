@@ -36,6 +36,9 @@ func (s *appointments) CreateAppointment(ctx context.Context, r *bookingv1.Creat
 }
 
 func (s *appointments) ListAppointments(ctx context.Context, r *bookingv1.ListAppointmentsRequest) (*bookingv1.ListAppointmentsResponse, error) {
+	if _, err := date("date", r.GetDate()); err != nil {
+		return nil, err
+	}
 	from, err := date("start_date", cmp.Or(r.GetStartDate(), r.GetDate()))
 	if err != nil {
 		return nil, err

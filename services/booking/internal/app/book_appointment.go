@@ -163,7 +163,7 @@ func (a *App) bookOutright(ctx context.Context, tx *sqldb.Tx, w *wish) (*store.A
 	if err := a.tell(ctx, tx, apt, "appointment.book", auditFacts(apt), &bookingv1.AppointmentBooked{Appointment: Fact(apt)}); err != nil {
 		return nil, err
 	}
-	tx.OnCommit(func() { a.Busy.Told(apt.ID, apt.Version) })
+	a.Busy.Told(apt.ID, apt.Version)
 	failpoint.Hit("booking.booked_uncommitted")
 	return apt, nil
 }

@@ -122,7 +122,7 @@ func (a *App) recordOutcome(ctx context.Context, tx *sqldb.Tx, clinicID, id stri
 		if i == 0 {
 			booked = apt
 		}
-		tx.OnCommit(func() { a.Busy.Told(apt.ID, apt.Version) })
+		a.Busy.Told(apt.ID, apt.Version)
 	}
 	if _, err := store.DecideAttempt(tx, clinicID, id, store.AttemptBooked, ""); err != nil {
 		return nil, err

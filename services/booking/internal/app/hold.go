@@ -102,7 +102,7 @@ func (a *App) placeHold(ctx context.Context, tx *sqldb.Tx, w *wish, token string
 	if err := store.InsertHold(tx, h); err != nil {
 		return nil, err
 	}
-	tx.OnCommit(func() { a.Busy.Told(h.ID, h.Version) })
+	a.Busy.Told(h.ID, h.Version)
 	return h, a.tellHold(ctx, tx, h)
 }
 
@@ -158,7 +158,7 @@ func (a *App) renew(ctx context.Context, tx *sqldb.Tx, who caller, id, token str
 	if ok, err := store.UpdateHold(tx, h); err != nil || !ok {
 		return nil, cmp.Or(err, error(errChanged))
 	}
-	tx.OnCommit(func() { a.Busy.Told(h.ID, h.Version) })
+	a.Busy.Told(h.ID, h.Version)
 	return h, a.tellHold(ctx, tx, h)
 }
 

@@ -136,7 +136,7 @@ func (a *App) moveOutright(
 					return cmp.Or(err, error(errChanged))
 				}
 				moved = next
-				tx.OnCommit(func() { a.Busy.Told(next.ID, next.Version) })
+				a.Busy.Told(next.ID, next.Version)
 				return a.tell(ctx, tx, next, "appointment.reschedule", auditFacts(next),
 					&bookingv1.AppointmentRescheduled{Appointment: Fact(next), Previous: Fact(w.moving)})
 			})

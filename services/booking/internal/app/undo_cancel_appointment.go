@@ -99,7 +99,7 @@ func (a *App) undoOutright(
 					return cmp.Or(err, error(errChanged))
 				}
 				undone = next
-				tx.OnCommit(func() { a.Busy.Told(next.ID, next.Version) })
+				a.Busy.Told(next.ID, next.Version)
 				return a.tell(ctx, tx, next, "appointment.undo_cancel", auditFacts(next), &bookingv1.AppointmentBooked{Appointment: Fact(next)})
 			})
 			if err == nil && replayed {

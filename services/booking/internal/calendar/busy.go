@@ -85,7 +85,9 @@ func (b *Busy) Take(clinicID string, claims []store.Claim) {
 	}
 }
 
-// Told notes the event that will tell of what Take has noted.
+// Told notes, before the commit, the event that will tell of what Take then notes: the log may
+// be quicker than the caller of a commit. That of a commit that fails does no harm, since the
+// ids of what was to be booked are never used again.
 func (b *Busy) Told(aggregateID string, version int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

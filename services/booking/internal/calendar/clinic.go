@@ -3,7 +3,6 @@ package calendar
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -200,8 +199,8 @@ func (c *Clinic) pooled(key poolKey) []schedule.Resource {
 }
 
 // pool puts the least capable first, so that a special room stays free for what needs it, and
-// among equals each practitioner's own order, so that the same one is taken again and
-// practitioners do not all queue for the first.
+// among equals each practitioner begins with another one, so that the same room is taken again
+// and practitioners do not all queue for the first.
 func (c *Clinic) pool(kind schedule.ResourceKind, locationID string, capabilities []string, practitionerID string) []schedule.Resource {
 	var pool []schedule.Resource
 	for _, r := range c.resources {
@@ -209,14 +208,13 @@ func (c *Clinic) pool(kind schedule.ResourceKind, locationID string, capabilitie
 			pool = append(pool, r)
 		}
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(practitionerID))
+	rank, _ := slices.BinarySearch(c.practitionerIDs, practitionerID)
 	for from := 0; from < len(pool); {
 		to := from
 		for to < len(pool) && len(pool[to].Capabilities) == len(pool[from].Capabilities) {
 			to++
 		}
-		rotate(pool[from:to], int(h.Sum32()%uint32(to-from)))
+		rotate(pool[from:to], rank%(to-from))
 		from = to
 	}
 	return pool

@@ -207,6 +207,14 @@ func TestSearchPaging(t *testing.T) {
 		if diff := cmp.Diff([]string{"Ada", "Bo", "Carl", "Dora", "Eva"}, names); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+		both := muster("Flora", "Gruber") // fits in both ways, and is one
+		both.ExternalNumber = "1234567"
+		if _, err := b.CreatePatient(b.reception, nil, both); err != nil {
+			t.Fatal(err)
+		}
+		if found, next, err := b.SearchPatients(b.reception, "flora 1234567", Page{}); err != nil || len(found) != 1 || next != "" {
+			t.Errorf("%d records, next %q, %v", len(found), next, err)
+		}
 		_, _, err := b.SearchPatients(b.reception, "  ", Page{})
 		b.refused(err, "INVALID_ARGUMENT")
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/upright-clinic/upright/services/directory/internal/people"
+	"github.com/upright-clinic/upright/services/directory/internal/store"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -191,6 +192,30 @@ func TestRehash(t *testing.T) {
 			t.Errorf("hash is %s, was %s", after, before)
 		}
 		b.signIn("ida@demo.clinic", staffPassword) // and back
+	})
+}
+
+// A password that is replaced between its check and the session begins none.
+func TestPasswordReplacedMeanwhile(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		account := b.newStaff("ida@demo.clinic", "RECEPTIONIST")
+		var candidates []store.Candidate
+		err := b.db.Read(t.Context(), func(tx *sqldb.Tx) (err error) {
+			candidates, err = store.SignInCandidates(tx, "ida@demo.clinic", "")
+			return err
+		})
+		if err != nil || len(candidates) != 1 {
+			t.Fatal(candidates, err)
+		}
+		if _, err := b.SetPassword(b.admin, nil, account.ID, "eleven blue doors"); err != nil {
+			t.Fatal(err)
+		}
+		_, write := b.newSession(t.Context(), candidates[0], nil)
+		b.refused(b.db.Write(t.Context(), func(tx *sqldb.Tx) error { return write(tx, "") }), "VERSION_MISMATCH")
+		if n := b.count(`select count(*) from sessions`); n != 0 {
+			t.Errorf("%d sessions", n)
+		}
 	})
 }
 

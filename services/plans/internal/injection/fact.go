@@ -66,6 +66,18 @@ func (p Policy) Merge(a, b []Record, today civil.Date) Impact {
 	return p.impact(append(slices.Clone(a), b...), fresh, today)
 }
 
+// Review says what a change of the policy does to sessions that are booked: the windows
+// with too many in which one of them sits, and when each could be at the earliest. They are
+// flagged, never cancelled.
+func (p Policy) Review(records []Record, today civil.Date) Impact {
+	all := p.impact(records, p.Breaches(records), today)
+	flagged := func(id string) bool {
+		return slices.ContainsFunc(all.Flagged, func(f Flag) bool { return f.ID == id })
+	}
+	all.Windows = slices.DeleteFunc(all.Windows, func(w Window) bool { return !slices.ContainsFunc(w.Records, flagged) })
+	return all
+}
+
 // Breaches gives every window that starts with a session and holds too many, by cap and
 // start. A ledger that only ever held accepted sessions has none.
 func (p Policy) Breaches(records []Record) []Window {

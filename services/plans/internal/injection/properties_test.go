@@ -204,3 +204,24 @@ func TestRegionScopeJudgesRegionsApart(t *testing.T) {
 		t.Error("three lumbar sessions must hinder a lumbar one and one of unknown region, and no thoracic one")
 	}
 }
+
+// A stricter policy flags what is booked and now sits in a window with too many; past
+// breaches without a booking are left alone.
+func TestReviewOfAPolicyChange(t *testing.T) {
+	t.Parallel()
+	day := civil.MustParse
+	records := given([]civil.Date{day("2024-01-01"), day("2024-03-01"), day("2024-05-01"), day("2024-07-01")})
+	records = append(records, Record{ID: "next", Span: On(day("2024-09-01")), State: Booked, Kind: FacetJoint})
+	p := StandardPolicy()
+	if got := p.Review(records, day("2024-08-01")); got.Overflows() || len(got.Flagged) > 0 {
+		t.Errorf("under the standard policy: %+v", got)
+	}
+	p.Caps = append(p.Caps, Cap{Max: 4, Months: 12, Source: "test"})
+	got := p.Review(records, day("2024-08-01"))
+	if len(got.Windows) != 1 || len(got.Flagged) != 1 || got.Flagged[0].Earliest != day("2025-01-01") {
+		t.Errorf("with four a year: %+v (K01)", got)
+	}
+	if got := p.Review(records[:4], day("2024-08-01")); got.Overflows() {
+		t.Errorf("nothing is booked: %+v", got)
+	}
+}

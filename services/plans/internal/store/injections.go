@@ -137,3 +137,42 @@ func AdverseEventsOf(tx *sqldb.Tx, clinicID, patientID string) (map[string][]Adv
 	}
 	return out, rows.Err()
 }
+
+// PolicyApplied gives the version and the text of the injection policy that booked sessions
+// were last checked against; zero before any.
+func PolicyApplied(tx *sqldb.Tx) (version int64, text string, err error) {
+	err = tx.QueryRow(`SELECT version, caps FROM policy_applied WHERE one = 1`).Scan(&version, &text)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return 0, "", nil
+	}
+	return version, text, err
+}
+
+// PutPolicyApplied keeps which policy booked sessions were checked against.
+func PutPolicyApplied(tx *sqldb.Tx, version int64, text string) error {
+	_, err := tx.Exec(`INSERT INTO policy_applied (one, version, caps) VALUES (1, $1, $2)
+		ON CONFLICT (one) DO UPDATE SET version = excluded.version, caps = excluded.caps`, version, text)
+	return err
+}
+
+// PatientKey names a person of any clinic.
+type PatientKey struct{ ClinicID, PatientID string }
+
+// WithInjectionsToCome gives the persons who have an injection held or booked.
+func WithInjectionsToCome(tx *sqldb.Tx) ([]PatientKey, error) {
+	rows, err := tx.Query(`SELECT DISTINCT clinic_id, patient_id FROM ledger WHERE kind <> '' AND state IN ('HELD', 'CONFIRMED')
+		ORDER BY clinic_id, patient_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []PatientKey
+	for rows.Next() {
+		var k PatientKey
+		if err := rows.Scan(&k.ClinicID, &k.PatientID); err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, rows.Err()
+}

@@ -174,7 +174,16 @@ CREATE TABLE clinics (
   PRIMARY KEY (clinic_id)
 );
 
+-- The injection policy that booked sessions were last checked against; one row.
+CREATE TABLE policy_applied (
+  one     bigint NOT NULL,
+  version bigint NOT NULL,
+  caps    text   NOT NULL,
+  PRIMARY KEY (one)
+);
+
 -- +goose Down
+DROP TABLE policy_applied;
 DROP TABLE clinics;
 DROP TABLE practitioners;
 DROP TABLE patient_gates;
