@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,11 +20,10 @@ import (
 )
 
 // endless is a body that does not say how long it is and does not end.
-type endless struct{ sent int }
+type endless struct{ sent atomic.Int64 }
 
 func (e *endless) Read(b []byte) (int, error) {
-	e.sent += len(b)
-	if e.sent > 64<<20 {
+	if e.sent.Add(int64(len(b))) > 64<<20 {
 		return 0, errors.New("64 MiB were taken")
 	}
 	for i := range b {
@@ -47,8 +47,8 @@ func TestBodyWithoutLengthIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != 413 || body.sent > 16<<20 {
-		t.Errorf("%d after %d bytes", res.StatusCode, body.sent)
+	if res.StatusCode != 413 || body.sent.Load() > 16<<20 {
+		t.Errorf("%d after %d bytes", res.StatusCode, body.sent.Load())
 	}
 }
 

@@ -211,18 +211,9 @@ func (p *program) bus(ctx context.Context) (*eventbus.Bus, error) {
 
 // serve answers HTTP until ctx ends, then lets requests under way finish.
 func (p *program) serve(ctx context.Context, g *gateway.Gateway, listening func(net.Addr)) error {
-	var listen net.ListenConfig
-	lis, err := listen.Listen(ctx, "tcp", p.flags.Listen)
+	server, lis, err := p.open(ctx, g)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	server := g.Server()
-	if p.flags.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(p.flags.TLSCert, p.flags.TLSKey)
-		if err != nil {
-			return errors.Join(fmt.Errorf("--tls-cert: %w", err), lis.Close())
-		}
-		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+		return err
 	}
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
@@ -256,6 +247,24 @@ func (p *program) serve(ctx context.Context, g *gateway.Gateway, listening func(
 		}
 	}
 	return nil
+}
+
+// open takes the address and, for TLS, the certificate.
+func (p *program) open(ctx context.Context, g *gateway.Gateway) (*http.Server, net.Listener, error) {
+	server := g.Server()
+	if p.flags.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(p.flags.TLSCert, p.flags.TLSKey)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--tls-cert: %w", err)
+		}
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	}
+	var listen net.ListenConfig
+	lis, err := listen.Listen(ctx, "tcp", p.flags.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--listen: %w", err)
+	}
+	return server, lis, nil
 }
 
 // close closes everything, last opened first.

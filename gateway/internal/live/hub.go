@@ -161,7 +161,7 @@ func (h *Hub) pull(ctx context.Context, service string, log eventsv1.EventLogSer
 		case <-tick.C:
 		case <-changed:
 		case <-lonely.C:
-			if n, _ := h.count(); n == 0 {
+			if n == 0 {
 				return
 			}
 		case <-ctx.Done():

@@ -219,6 +219,11 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request) { t.mux.ServeHTTP(
 // headerOnly is an answer of which only the headers are kept.
 type headerOnly http.Header
 
-func (h headerOnly) Header() http.Header       { return http.Header(h) }
+// Header implements http.ResponseWriter.
+func (h headerOnly) Header() http.Header { return http.Header(h) }
+
+// Write implements http.ResponseWriter.
 func (headerOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (headerOnly) WriteHeader(int)             {}
+
+// WriteHeader implements http.ResponseWriter.
+func (headerOnly) WriteHeader(int) {}

@@ -25,6 +25,7 @@ var mark = "\x00" + rand.Text()
 // error from decoding but its text.
 type carried struct{ text string }
 
+// Error implements error: it is how the fault travels.
 func (c carried) Error() string { return c.text }
 
 // carry packs a fault. Its cause is lost: it is a mistake of the client's.

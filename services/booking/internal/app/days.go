@@ -36,22 +36,16 @@ func daysOf(from, to civil.Date, zone *time.Location) []day {
 
 const grain = schedule.Slot(schedule.Grain / time.Minute)
 
-// clock is a slot's time of day, HH:MM.
-func (d *day) clock(s schedule.Slot, zone *time.Location) string {
-	if d.offset == "" {
-		return s.Time().In(zone).Format("15:04")
-	}
-	minute := int((s - d.wall) * grain)
-	h, m := minute/60, minute%60
-	return string([]byte{byte('0' + h/10), byte('0' + h%10), ':', byte('0' + m/10), byte('0' + m%10)})
-}
-
 // rfc3339 is a slot's time with the zone's offset.
 func (d *day) rfc3339(s schedule.Slot, zone *time.Location) string {
 	if d.offset == "" {
 		return s.Time().In(zone).Format(time.RFC3339)
 	}
-	return d.text + "T" + d.clock(s, zone) + ":00" + d.offset
+	minute := int((s - d.wall) * grain)
+	h, m := minute/60, minute%60
+	text := append(make([]byte, 0, len("2006-01-02T15:04:05+07:00")), d.text...)
+	text = append(text, 'T', byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10), ':', '0', '0')
+	return string(append(text, d.offset...))
 }
 
 // Parts of the day by wall clock, as the clinic's staff and pages name them.

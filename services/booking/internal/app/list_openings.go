@@ -252,6 +252,9 @@ func (f *finder) chooseLanes() {
 			f.s.lanes = append(f.s.lanes, lanesFor(f.s.clinic, id, f.q.LocationID)...)
 			continue
 		}
+		if id != f.q.PractitionerID && (f.who.party == schedule.Patient || f.s.typ.RequiredCredential == "") {
+			continue
+		}
 		r := schedule.CheckPractitioner(&f.s.typ.Type, p, f.q.From)
 		lacks := r.Reason == "CREDENTIAL_MISSING" || r.Reason == "CREDENTIAL_EXPIRED"
 		if id == f.q.PractitionerID || lacks && f.who.party == schedule.Staff {

@@ -89,45 +89,63 @@ func (s *search) run(ctx context.Context, a *App) ([]schedule.Bits, error) {
 // gather lists the resources that the search looks at, each free all the time for now but for
 // when it is out of service.
 func (s *search) gather(reach schedule.Span) {
-	s.free, s.places, s.pools = map[string]schedule.Bits{}, map[string]schedule.Place{}, map[string]pool{}
-	add := func(id string) schedule.Bits {
-		b, ok := s.free[id]
-		if !ok {
-			b = schedule.NewBits(reach)
-			b.Set(b.Span())
-			for _, away := range s.clinic.AwaySpans(id) {
-				b.Clear(away)
-			}
-			s.free[id] = b
-		}
-		return b
-	}
+	s.pools = map[string]pool{}
+	var ids []string
 	for _, lane := range s.lanes {
-		add(lane.PractitionerID)
-		if _, ok := s.places[lane.LocationID]; ok {
+		ids = append(ids, lane.PractitionerID)
+		if _, ok := s.pools[lane.LocationID]; ok {
 			continue
 		}
-		var place schedule.Place
-		var p pool
-		if s.typ.NeedsRoom(s.mode) {
-			for _, r := range s.clinic.Rooms(s.typ, lane.LocationID, "") {
-				if s.roomID == "" || s.roomID == r.ID {
-					place.Rooms = append(place.Rooms, schedule.Free{RoomID: r.ID, Bits: add(r.ID)})
-					p.rooms = append(p.rooms, r)
-				}
+		p := s.pool(lane.LocationID)
+		s.pools[lane.LocationID] = p
+		for _, list := range append(p.devices, p.rooms) {
+			for _, r := range list {
+				ids = append(ids, r.ID)
 			}
 		}
-		for i := range s.typ.NeedsEquipment(s.mode) {
-			var free []schedule.Free
-			devices := s.clinic.Devices(s.typ, i, lane.LocationID, "")
-			for _, d := range devices {
-				free = append(free, schedule.Free{RoomID: d.RoomID, Bits: add(d.ID)})
-			}
-			place.Equipment = append(place.Equipment, free)
-			p.devices = append(p.devices, devices)
-		}
-		s.places[lane.LocationID], s.pools[lane.LocationID] = place, p
 	}
+	s.free = make(map[string]schedule.Bits, len(ids))
+	for i, b := range schedule.NewBitsBlock(reach, len(ids)) {
+		b.Set(b.Span())
+		for _, away := range s.clinic.AwaySpans(ids[i]) {
+			b.Clear(away)
+		}
+		s.free[ids[i]] = b
+	}
+	s.places = make(map[string]schedule.Place, len(s.pools))
+	for id, p := range s.pools {
+		s.places[id] = s.place(p)
+	}
+}
+
+// pool lists what a location has that suits.
+func (s *search) pool(locationID string) (p pool) {
+	if s.typ.NeedsRoom(s.mode) {
+		p.rooms = s.clinic.Rooms(s.typ, locationID, "")
+		if i := slices.IndexFunc(p.rooms, func(r schedule.Resource) bool { return r.ID == s.roomID }); i >= 0 {
+			p.rooms = p.rooms[i : i+1]
+		} else if s.roomID != "" {
+			p.rooms = nil
+		}
+	}
+	for i := range s.typ.NeedsEquipment(s.mode) {
+		p.devices = append(p.devices, s.clinic.Devices(s.typ, i, locationID, ""))
+	}
+	return p
+}
+
+// place is a pool with the free time of everything in it.
+func (s *search) place(p pool) schedule.Place {
+	place := schedule.Place{Rooms: make([]schedule.Free, len(p.rooms)), Equipment: make([][]schedule.Free, len(p.devices))}
+	for i, r := range p.rooms {
+		place.Rooms[i] = schedule.Free{RoomID: r.ID, Bits: s.free[r.ID]}
+	}
+	for k, devices := range p.devices {
+		for _, d := range devices {
+			place.Equipment[k] = append(place.Equipment[k], schedule.Free{RoomID: d.RoomID, Bits: s.free[d.ID]})
+		}
+	}
+	return place
 }
 
 // patient is when the patient has no other appointment. The caller's own holds for the

@@ -25,6 +25,18 @@ func NewBits(s Span) Bits {
 	return Bits{first: first, words: make([]uint64, n)}
 }
 
+// NewBitsBlock returns n clear bitmaps that cover at least the span, in one allocation.
+func NewBitsBlock(s Span, n int) []Bits {
+	one := NewBits(s)
+	size := len(one.words)
+	words := make([]uint64, size*n)
+	block := make([]Bits, n)
+	for i := range block {
+		block[i] = Bits{first: one.first, words: words[i*size : (i+1)*size : (i+1)*size]}
+	}
+	return block
+}
+
 // BitsAt returns a bitmap over words that the caller keeps: bit i of word n stands for slot
 // first+64n+i. first must be a multiple of 64.
 func BitsAt(first Slot, words []uint64) Bits { return Bits{first: first, words: words} }
@@ -97,6 +109,27 @@ func (b Bits) word(at Slot) uint64 {
 		return b.words[i]
 	}
 	return 0
+}
+
+// copy makes b equal to o, as far as b covers it.
+func (b Bits) copy(o Bits) {
+	if b.first == o.first && len(b.words) <= len(o.words) {
+		copy(b.words, o.words)
+		return
+	}
+	for i := range b.words {
+		b.words[i] = o.word(b.first + Slot(i)*wordSlots)
+	}
+}
+
+// covers reports whether every bit of o is set in b too.
+func (b Bits) covers(o Bits) bool {
+	for i, w := range o.words {
+		if w&^b.word(o.first+Slot(i)*wordSlots) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // And keeps the bits that are also set in o.

@@ -48,64 +48,81 @@ func Reach(t *Type, minutes int, starts Span) Span {
 // some suitable room is, some device of each kind is, and the patient is, buffers and
 // recovery included. What it returns was true of the bitmaps; only booking decides.
 func Openings(q Query) []Bits {
-	shape := q.Type.Footprint(0, q.Minutes)
-	fits := func(free Bits, part Span) Bits {
-		b := NewBits(Reach(q.Type, q.Minutes, q.Starts))
-		b.Or(free)
-		b.Erode(part.To - part.From)
-		b.Delay(-part.From) // a part that begins early fits a later start
-		return b
-	}
+	f := finder{Query: q, shape: q.Type.Footprint(0, q.Minutes), reach: Reach(q.Type, q.Minutes, q.Starts)}
 	common := make(map[string]Bits, len(q.Places))
 	for id, place := range q.Places {
-		common[id] = commonStarts(q, place, q.Grids[id], shape, fits)
+		common[id] = f.common(place, q.Grids[id])
 	}
 	out := make([]Bits, len(q.Lanes))
 	for i, lane := range q.Lanes {
-		out[i] = fits(lane.Free, shape.Practitioner)
+		out[i] = NewBits(f.reach)
+		f.fits(out[i], lane.Free, f.shape.Practitioner)
 		out[i].And(common[lane.LocationID])
 	}
 	return out
 }
 
-// commonStarts is what every lane of a location shares: grid, range, patient, rooms, devices.
-func commonStarts(q Query, place Place, grid Bits, shape Footprint, fits func(Bits, Span) Bits) Bits {
-	starts := NewBits(Reach(q.Type, q.Minutes, q.Starts))
-	starts.Set(q.Starts)
+// finder is a query under way.
+type finder struct {
+	Query
+	shape Footprint // of a visit that starts at slot 0
+	reach Span
+}
+
+// fits sets, in starts, the starts of visits of which the part falls into free time.
+func (f *finder) fits(starts, free Bits, part Span) {
+	starts.copy(free)
+	starts.Erode(part.To - part.From)
+	starts.Delay(-part.From) // a part that begins early fits a later start
+}
+
+// common is what every lane of a location shares: grid, range, patient, rooms, devices.
+func (f *finder) common(place Place, grid Bits) Bits {
+	starts := NewBits(f.reach)
+	starts.Set(f.Starts)
 	starts.And(grid)
-	if q.Patient != nil {
-		starts.And(fits(*q.Patient, shape.Patient))
+	if f.Patient != nil {
+		patient := NewBits(f.reach)
+		f.fits(patient, *f.Patient, f.shape.Patient)
+		starts.And(patient)
 	}
-	starts.And(placeStarts(q, place, shape, fits))
+	needs := f.Type.NeedsEquipment(f.Mode)
+	if f.Type.NeedsRoom(f.Mode) {
+		starts.And(f.rooms(place, needs, starts))
+	} else {
+		f.withDevices(starts, place, needs, "")
+	}
 	return starts
 }
 
-// placeStarts is the union, over the rooms that suit, of when the room is free together with
-// one device of each kind that is in it or can be brought. A visit that needs no room takes
-// devices wherever they are.
-func placeStarts(q Query, place Place, shape Footprint, fits func(Bits, Span) Bits) Bits {
-	needs := q.Type.NeedsEquipment(q.Mode)
-	withDevices := func(starts Bits, roomID string) Bits {
-		for i := range needs {
-			union := NewBits(starts.Span())
-			for _, device := range place.Equipment[i] {
-				if roomID == "" || device.RoomID == "" || device.RoomID == roomID {
-					union.Or(fits(device.Bits, shape.Equipment))
-				}
-			}
-			starts.And(union)
-		}
-		return starts
-	}
-	union := NewBits(Reach(q.Type, q.Minutes, q.Starts))
-	if !q.Type.NeedsRoom(q.Mode) {
-		union.Set(union.Span())
-		return withDevices(union, "")
-	}
+// rooms is the union, over the rooms that suit, of when the room is free together with one
+// device of each kind that is in it or can be brought. It stops when that covers all that is
+// asked about.
+func (f *finder) rooms(place Place, needs []string, asked Bits) Bits {
+	union, one := NewBits(f.reach), NewBits(f.reach)
 	for _, room := range place.Rooms {
-		union.Or(withDevices(fits(room.Bits, shape.Room), room.RoomID))
+		f.fits(one, room.Bits, f.shape.Room)
+		f.withDevices(one, place, needs, room.RoomID)
+		if union.Or(one); union.covers(asked) {
+			break
+		}
 	}
 	return union
+}
+
+// withDevices keeps the starts at which one device of each kind is free that can be used in
+// the room; a visit that needs no room takes devices wherever they are.
+func (f *finder) withDevices(starts Bits, place Place, needs []string, roomID string) {
+	for i := range needs {
+		union, one := NewBits(f.reach), NewBits(f.reach)
+		for _, device := range place.Equipment[i] {
+			if roomID == "" || device.RoomID == "" || device.RoomID == roomID {
+				f.fits(one, device.Bits, f.shape.Equipment)
+				union.Or(one)
+			}
+		}
+		starts.And(union)
+	}
 }
 
 // Resource is a room or a device with what it can do.

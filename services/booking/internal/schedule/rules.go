@@ -185,7 +185,7 @@ func CheckPractitioner(t *Type, p *Practitioner, on civil.Date) *fault.Error {
 // CredentialUntil returns the last civil date on which a practitioner may give the type, and
 // false when there is none from the given date on. A zero date has no end.
 func CredentialUntil(t *Type, p *Practitioner, from civil.Date) (civil.Date, bool) {
-	if CheckPractitioner(t, p, from) != nil {
+	if p.Inactive || t.Discipline != "" && !slices.Contains(p.Disciplines, t.Discipline) {
 		return civil.Date{}, false
 	}
 	if t.RequiredCredential == "" {
@@ -203,7 +203,7 @@ func CredentialUntil(t *Type, p *Practitioner, from civil.Date) (civil.Date, boo
 			last = c.Expire
 		}
 	}
-	return last, true
+	return last, !last.IsZero() && !from.After(last)
 }
 
 // LateCancel reports whether a cancel at now is later than the type's policy allows.

@@ -122,3 +122,30 @@ func TestTypeDefaults(t *testing.T) {
 		t.Error("an injection without a plan")
 	}
 }
+
+// TestCredentialUntilAgreesWithCheck: what openings cut is what booking refuses, day by day.
+func TestCredentialUntilAgreesWithCheck(t *testing.T) {
+	t.Parallel()
+	day := civil.MustParse("2026-11-20")
+	for _, p := range []Practitioner{
+		{Disciplines: []Discipline{Massage}},
+		{Disciplines: []Discipline{Massage}, Credentials: []Credential{{"LICENSE", day.AddDays(2)}, {"OTHER", civil.Date{}}}},
+		{Disciplines: []Discipline{Massage}, Credentials: []Credential{{"LICENSE", day.AddDays(-1)}, {"LICENSE", day.AddDays(4)}}},
+		{Disciplines: []Discipline{Massage}, Credentials: []Credential{{"LICENSE", civil.Date{}}}},
+		{Disciplines: []Discipline{Massage}, Credentials: []Credential{{"LICENSE", civil.Date{}}}, Inactive: true},
+		{Credentials: []Credential{{"LICENSE", civil.Date{}}}},
+	} {
+		for _, required := range []string{"", "LICENSE"} {
+			typ := &Type{Discipline: Massage, RequiredCredential: required}
+			for from := range 7 {
+				last, ok := CredentialUntil(typ, &p, day.AddDays(from))
+				for on := from; on < 9; on++ {
+					offered := ok && (last.IsZero() || !day.AddDays(on).After(last))
+					if refused := CheckPractitioner(typ, &p, day.AddDays(on)); offered != (refused == nil) {
+						t.Fatalf("%+v %q from day %d: day %d offered %v, refused by %v", p, required, from, on, offered, refused)
+					}
+				}
+			}
+		}
+	}
+}

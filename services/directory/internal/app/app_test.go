@@ -38,7 +38,7 @@ const (
 // bundle is directory's use cases with two clinics, and callers of the first.
 type bundle struct {
 	*App
-	t     *testing.T
+	t     testing.TB
 	db    *sqldb.DB
 	clock *clock.Fake
 	// clinic and other are two clinics that take registrations.
@@ -58,7 +58,7 @@ func each(t *testing.T, f func(t *testing.T, b *bundle)) {
 	}
 }
 
-func setup(t *testing.T, dialect sqldb.Dialect) *bundle {
+func setup(t testing.TB, dialect sqldb.Dialect) *bundle {
 	t.Helper()
 	clk := clock.NewFake(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
 	db := sqldbtest.OpenAt(t, dialect, clk, eventlog.Migrations, requestid.Migrations, audit.Migrations, store.Migrations)

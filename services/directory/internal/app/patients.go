@@ -17,7 +17,7 @@ type PatientView struct {
 	// MergedIDs are the records merged into this one; only where the use case says so.
 	MergedIDs []string
 	// DuplicateIDs are other records that may be the same person; only where the use case
-	// says so, and for those who see the whole clinic.
+	// says so, and for staff.
 	DuplicateIDs []string
 }
 
@@ -33,7 +33,7 @@ func viewPatient(tx *sqldb.Tx, c caller, id string) (v PatientView, err error) {
 	if v.MergedInto == "" {
 		v.MergedIDs = slices.DeleteFunc(links.Person(id), func(other string) bool { return other == id })
 	}
-	if c.wholeClinic() && v.MergedInto == "" {
+	if c.IsStaff() && v.MergedInto == "" {
 		v.DuplicateIDs, err = store.PossibleDuplicates(tx, c.scope, v.Patient)
 	}
 	return v, err

@@ -199,7 +199,7 @@ func (a *App) overflowOf(ctx context.Context, tx *sqldb.Tx, head store.Head, e s
 	if err != nil {
 		return err
 	}
-	_, err = raiseOverflow(ctx, tx, head, a.cfg.Policy.Record(injectionRecords(others), injectionRecord(e), today), all)
+	err = raiseOverflow(ctx, tx, head, a.cfg.Policy.Record(injectionRecords(others), injectionRecord(e), today), all)
 	return err
 }
 

@@ -74,7 +74,7 @@ func (a *App) onMerged(ctx context.Context, tx *sqldb.Tx, m *directoryv1.Patient
 		return err
 	}
 	impact := a.cfg.Policy.Merge(injectionRecords(mine), injectionRecords(theirs), today)
-	if _, err := raiseOverflow(ctx, tx, head, impact, append(slices.Clone(mine), theirs...)); err != nil {
+	if err := raiseOverflow(ctx, tx, head, impact, append(slices.Clone(mine), theirs...)); err != nil {
 		return err
 	}
 	return a.forbidAfterMerge(ctx, tx, head, merged)

@@ -101,9 +101,9 @@ func announceAgain(ctx context.Context, tx *sqldb.Tx, head store.Head, appointme
 
 // raiseOverflow opens the issue of windows that hold too many injections. The entries are
 // all of the person's, to find the appointments of the flagged records.
-func raiseOverflow(ctx context.Context, tx *sqldb.Tx, head store.Head, impact injection.Impact, entries []store.Entry) (string, error) {
+func raiseOverflow(ctx context.Context, tx *sqldb.Tx, head store.Head, impact injection.Impact, entries []store.Entry) error {
 	if !impact.Overflows() {
-		return "", nil
+		return nil
 	}
 	i := store.Issue{Rule: RuleLimit, Severity: "HIGH", Discipline: injection.FacetJoint, InjectionIDs: impact.Records()}
 	for _, w := range impact.Windows {
@@ -118,5 +118,6 @@ func raiseOverflow(ctx context.Context, tx *sqldb.Tx, head store.Head, impact in
 			}
 		}
 	}
-	return raise(ctx, tx, head, i)
+	_, err := raise(ctx, tx, head, i)
+	return err
 }

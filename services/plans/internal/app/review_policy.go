@@ -61,7 +61,7 @@ func (a *App) reviewPerson(ctx context.Context, k store.PatientKey) error {
 		if err != nil {
 			return err
 		}
-		_, err = raiseOverflow(ctx, tx, head, a.cfg.Policy.Review(injectionRecords(entries), today), entries)
+		err = raiseOverflow(ctx, tx, head, a.cfg.Policy.Review(injectionRecords(entries), today), entries)
 		return err
 	})
 }
