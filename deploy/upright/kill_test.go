@@ -269,7 +269,7 @@ func TestKillWhilePlansAsks(t *testing.T) {
 		scenes["book"].prepare(k)
 		k.quiet()
 		k.rearm("booking", "booking.claimed")
-		if _, err := k.ask(); err == nil {
+		if _, err := k.askUntilKilled("booking"); err == nil {
 			t.Fatal("booked")
 		}
 		k.awaitKill("booking", "booking.claimed", startTimeout)

@@ -264,7 +264,7 @@ func (e *Edge) identify(r *http.Request, x *exchange.Exchange) *fault.Error {
 	if token == "" {
 		return session.SignedOut()
 	}
-	background := r.Header.Get(headerBackground) != ""
+	background := false
 	found, err := e.cfg.Sessions.Resolve(r.Context(), token, background)
 	if err != nil {
 		f := fault.From(err)

@@ -30,7 +30,7 @@ func headers(secure bool) map[route.Form]http.Header {
 			"Cache-Control":                {"no-store"},
 			"Content-Security-Policy":      {dataPolicy},
 		}
-		if form == route.File {
+		if form == route.Page || form == route.File {
 			h["Content-Security-Policy"] = []string{pagePolicy}
 			h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
 			h["Permissions-Policy"] = []string{

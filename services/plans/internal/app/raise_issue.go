@@ -36,7 +36,7 @@ const (
 // raise opens an issue and tells of it, unless an open one says the same already: then only
 // appointments that it does not name are worth a new one. The person's head must be locked.
 // It returns the id of the issue that says it.
-func raise(ctx context.Context, tx *sqldb.Tx, head store.Head, i store.Issue) (string, error) {
+func raise(ctx context.Context, tx *sqldb.Tx, head store.Head, i store.Issue) (string, error) { //nolint:unparam // the id is what an answer would name
 	open, err := store.OpenIssues(tx, head.ClinicID, head.PatientID)
 	if err != nil {
 		return "", err

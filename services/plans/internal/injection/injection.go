@@ -41,8 +41,9 @@ func (s State) Counts() bool {
 	switch s {
 	case Proposed, Aborted, Cancelled, NoShow, Released, EnteredInError:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // Open reports whether the session is still to come as far as the state says, so that it
