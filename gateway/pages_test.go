@@ -78,6 +78,13 @@ func TestFormSurvivesTheEndOfASession(t *testing.T) {
 	}
 }
 
+func TestPasswordsAreNotKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.browser("").post("/staff/patients/new", url.Values{"given_name": {"Sam"}, "password": {"Secretpass"}})
+	a.wants(t, 401, `name="keep.given_name" value="Sam"`).lacks(t, "Secretpass")
+}
+
 func TestPublicPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

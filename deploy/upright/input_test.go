@@ -47,14 +47,14 @@ func TestInput(t *testing.T) {
 
 // input is a clinic with a patient of whom everything is a canary, and another clinic.
 type input struct {
-	t                      *testing.T
-	s                      *stack
-	h                      *house
-	patient, other, plan   string
-	intake, etag, apt      string
-	strangers              *client
-	strangersPatient, self string
-	bird                   *client // the patient's own account
+	t                    *testing.T
+	s                    *stack
+	h                    *house
+	patient, other, plan string
+	intake, etag, apt    string
+	strangers            *client
+	strangersPatient     string
+	bird                 *client // the patient's own account
 }
 
 func newInput(t *testing.T, s *stack, stranger account) *input {

@@ -158,16 +158,6 @@ func (p *program) stop() {
 	}
 }
 
-// killed waits until the program is gone by itself, as a failpoint makes it.
-func (p *program) killed() bool {
-	select {
-	case <-p.gone:
-		return true
-	case <-time.After(startTimeout):
-		return false
-	}
-}
-
 // client talks JSON to a gateway as one account.
 type client struct {
 	t     *testing.T
@@ -192,14 +182,6 @@ type problem struct {
 
 func (p *problem) Error() string {
 	return fmt.Sprintf("%d %s %s: %s", p.Status, p.Code, p.Reason, p.Detail)
-}
-
-func reasonOf(err error) string {
-	var p *problem
-	if errors.As(err, &p) {
-		return p.Reason
-	}
-	return fmt.Sprint(err)
 }
 
 // signIn gives a client with the account's token.

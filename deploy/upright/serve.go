@@ -86,7 +86,7 @@ func (c *clinic) serve(ctx context.Context, l listening, before func(ctx context
 			return err
 		}
 	}
-	grpcListener, err := net.Listen("tcp", l.GRPCListen)
+	grpcListener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.GRPCListen)
 	if err != nil {
 		return err
 	}

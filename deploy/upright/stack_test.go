@@ -260,17 +260,6 @@ func (s *stack) startArmed(service, point string) {
 	}
 }
 
-// revive waits until the failpoint has killed the program, and starts it again without.
-func (s *stack) revive(service string) {
-	s.t.Helper()
-	if !s.holder(service).killed() {
-		s.t.Fatal("the failpoint was not reached")
-	}
-	s.forget(service)
-	s.startAll()
-	s.awaitReady()
-}
-
 func (s *stack) forget(service string) {
 	if s.shape == "one" {
 		service = "upright"

@@ -52,7 +52,8 @@ func (u *userAddCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if u.JSON {
-		return json.NewEncoder(os.Stdout).Encode(seed.Account{Role: u.Role, Email: u.Email, Password: password})
+		return json.NewEncoder(os.Stdout).Encode(seed.Account{ //nolint:gosec // printing the new password is what the command is for
+			Role: u.Role, Email: u.Email, Password: password})
 	}
 	_, err = fmt.Fprintf(os.Stdout, "%s may sign in at /sign-in with the password %s\n", u.Email, password)
 	return err

@@ -264,7 +264,7 @@ func (e *Edge) identify(r *http.Request, x *exchange.Exchange) *fault.Error {
 	if token == "" {
 		return session.SignedOut()
 	}
-	background := false
+	background := r.Header.Get(headerBackground) != ""
 	found, err := e.cfg.Sessions.Resolve(r.Context(), token, background)
 	if err != nil {
 		f := fault.From(err)

@@ -73,9 +73,9 @@ func start(t *testing.T, keys string) *grpc.ClientConn {
 	ctx, stop := context.WithCancel(t.Context())
 	logs, writer := io.Pipe()
 	ended := make(chan error, 1)
+	args := []string{"--keys", keys, "--database", "sqlite:" + filepath.Join(t.TempDir(), "directory.db")}
 	var d door
 	go func() {
-		args := []string{"--keys", keys, "--database", "sqlite:" + filepath.Join(t.TempDir(), "directory.db")}
 		err := daemon.Run(ctx, "directory", d.build, args, writer,
 			daemon.WithExchange(func(daemon.Kit) daemon.Exchange { return d.exchange }))
 		_ = writer.Close()
