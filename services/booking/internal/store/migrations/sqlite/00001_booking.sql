@@ -208,7 +208,7 @@ begin
         order by c.starts_at desc limit 1
     ) > new.starts_at
     or exists (
-        select 1 from claims c
+        select 1 from claims c indexed by claims_override_idx
         where c.clinic_id = new.clinic_id and c.resource_id = new.resource_id and c.is_override
           and c.starts_at < new.ends_at and c.starts_at > new.starts_at - 86400000000 and c.ends_at > new.starts_at
     );
