@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 MODULES  := proto services/platform services/directory services/intake services/plans services/booking gateway deploy/upright
-TOOLS    := tools/buf tools/protoc tools/protodeps tools/lint tools/testenv tools/bench
+TOOLS    := tools/buf tools/protoc tools/protodeps tools/lint tools/testenv tools/bench tools/openapi tools/screenshots
 BIN      := $(CURDIR)/.bin
 GO_TOOL  := GOWORK=off GOBIN=$(BIN) go
 LISTEN   ?= 127.0.0.1:8080
