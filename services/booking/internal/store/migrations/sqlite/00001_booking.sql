@@ -184,13 +184,15 @@ create index appointments_patient_idx on appointments (clinic_id, patient_id, st
 -- Who or what is taken when, by a hold or an appointment (the holder). A row is a live claim:
 -- what is given up is deleted. Intervals are half-open; buffers are inside.
 create table claims (
-    clinic_id   text    not null on conflict fail,
-    resource_id text    not null on conflict fail,
-    starts_at   bigint  not null on conflict fail,
-    ends_at     bigint  not null on conflict fail,
-    holder_id   text    not null on conflict fail,
-    is_override boolean not null on conflict fail,
-    primary key (clinic_id, resource_id, starts_at, holder_id) on conflict fail
+    clinic_id   text    not null,
+    resource_id text    not null,
+    starts_at   bigint  not null,
+    ends_at     bigint  not null,
+    holder_id   text    not null,
+    is_override boolean not null,
+    primary key (clinic_id, resource_id, starts_at, holder_id),
+    -- No claim is longer than a day, so that a search for overlaps looks back a day only.
+    check (ends_at > starts_at and ends_at - starts_at <= 86400000000)
 ) without rowid;
 create index claims_override_idx on claims (clinic_id, resource_id, starts_at) where is_override;
 
@@ -199,7 +201,7 @@ create index claims_override_idx on claims (clinic_id, resource_id, starts_at) w
 -- +goose StatementBegin
 create trigger claims_insert_overlap before insert on claims when not new.is_override
 begin
-    select raise(fail, 'overlap')
+    select raise(abort, 'overlap')
     where (
         select c.ends_at from claims c
         where c.clinic_id = new.clinic_id and c.resource_id = new.resource_id and c.starts_at < new.ends_at and not c.is_override
