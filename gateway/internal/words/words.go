@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -41,14 +40,22 @@ type Catalog struct {
 
 	tag   language.Tag
 	words map[string]string
+	// staff are the words of the staff's pages, in the source language alone.
+	staff map[string]string
 }
 
-// Load reads every *.json of a folder. It fails when the source language is missing, and
-// when another does not have exactly its keys and placeholders.
+// Load reads <language>.json, and beside it <language>/*.json, one file a topic. The words
+// of staff/*.json are for pages that only the staff sees: they are in the source language,
+// whatever the reader's. It fails when the source language is missing, when a key is there
+// twice, and when another language does not have exactly its keys and placeholders.
 func Load(fsys fs.FS) (*Library, error) {
 	names, err := fs.Glob(fsys, "*.json")
 	if err != nil {
 		return nil, fmt.Errorf("texts: %w", err)
+	}
+	staff := map[string]string{}
+	if err := topics(fsys, "staff", staff); err != nil {
+		return nil, err
 	}
 	var l Library
 	for _, name := range names {
@@ -56,6 +63,12 @@ func Load(fsys fs.FS) (*Library, error) {
 		if err != nil {
 			return nil, fmt.Errorf("texts %s: %w", name, err)
 		}
+		for key := range staff {
+			if c.Has(key) {
+				return nil, fmt.Errorf("texts %s: key %q is the staff's too", name, key)
+			}
+		}
+		c.staff = staff
 		l.catalogs = append(l.catalogs, c)
 	}
 	i := slices.IndexFunc(l.catalogs, func(c *Catalog) bool { return c.Lang == Source })
@@ -74,7 +87,32 @@ func Load(fsys fs.FS) (*Library, error) {
 	return &l, nil
 }
 
-// read reads one file. Keys that start with "_" describe the language itself.
+// topics adds the words of every file in a folder.
+func topics(fsys fs.FS, dir string, words map[string]string) error {
+	names, err := fs.Glob(fsys, dir+"/*.json")
+	if err != nil {
+		return fmt.Errorf("texts %s: %w", dir, err)
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return fmt.Errorf("texts %s: %w", name, err)
+		}
+		var topic map[string]string
+		if err := json.Unmarshal(data, &topic); err != nil {
+			return fmt.Errorf("texts %s: %w", name, err)
+		}
+		for key, text := range topic {
+			if _, ok := words[key]; ok {
+				return fmt.Errorf("texts %s: key %q is there already", name, key)
+			}
+			words[key] = text
+		}
+	}
+	return nil
+}
+
+// read reads a language. Keys that start with "_" describe the language itself.
 func read(fsys fs.FS, name string) (*Catalog, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -88,8 +126,10 @@ func read(fsys fs.FS, name string) (*Catalog, error) {
 	if c.Lang != strings.TrimSuffix(path.Base(name), ".json") || (c.Dir != "ltr" && c.Dir != "rtl") || c.Name == "" {
 		return nil, errors.New("_lang, _dir or _name is missing or wrong")
 	}
-	c.tag, err = language.Parse(c.Lang)
-	return c, err
+	if c.tag, err = language.Parse(c.Lang); err != nil {
+		return nil, err
+	}
+	return c, topics(fsys, c.Lang, c.words)
 }
 
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
@@ -141,23 +181,41 @@ func (l *Library) Match(header string) *Catalog {
 // Catalogs lists every language, the source first.
 func (l *Library) Catalogs() []*Catalog { return l.catalogs }
 
-// Keys lists the keys of a language, plural forms included, sorted.
-func (c *Catalog) Keys() []string { return slices.Sorted(maps.Keys(c.words)) }
+// Keys lists the keys of a language, the staff's and plural forms included, sorted.
+func (c *Catalog) Keys() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		for _, words := range []map[string]string{c.words, c.staff} {
+			for key := range words {
+				if !yield(key) {
+					return
+				}
+			}
+		}
+	})
+}
 
 // Has reports whether there is a text for a key.
 func (c *Catalog) Has(key string) bool {
-	_, ok := c.words[key]
+	_, ok := c.text(key)
 	return ok
+}
+
+// text finds a key among the language's own words and the staff's.
+func (c *Catalog) text(key string) (string, bool) {
+	text, ok := c.words[key]
+	if !ok {
+		text, ok = c.staff[key]
+	}
+	return text, ok
 }
 
 // Codes lists the codes that have a text "kind.CODE", sorted.
 func (c *Catalog) Codes(kind string) (codes []string) {
-	for key := range c.words {
+	for _, key := range c.Keys() {
 		if code, ok := strings.CutPrefix(key, kind+"."); ok && code == strings.ToUpper(code) {
 			codes = append(codes, code)
 		}
 	}
-	slices.Sort(codes)
 	return codes
 }
 
@@ -165,12 +223,12 @@ func (c *Catalog) Codes(kind string) (codes []string) {
 // values in turns. The value of "n", a number, also picks the plural form. A key that is
 // not there comes back in brackets.
 func (c *Catalog) T(key string, args ...any) string {
-	text, ok := c.words[key]
+	text, ok := c.text(key)
 	if !ok {
-		text, ok = c.words[key+"#"+c.form(args)]
+		text, ok = c.text(key + "#" + c.form(args))
 	}
 	if !ok {
-		if text, ok = c.words[key+"#other"]; !ok {
+		if text, ok = c.text(key + "#other"); !ok {
 			return "[" + key + "]"
 		}
 	}
@@ -182,8 +240,8 @@ func (c *Catalog) T(key string, args ...any) string {
 
 // Or returns the text of a key, or another text when there is none.
 func (c *Catalog) Or(key, other string) string {
-	if c.Has(key) {
-		return c.words[key]
+	if text, ok := c.text(key); ok {
+		return text
 	}
 	return other
 }

@@ -1,6 +1,7 @@
 package words_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -89,6 +90,28 @@ func TestLoadRefusesWhatIsNotComplete(t *testing.T) {
 				t.Errorf("Load: %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestTopics(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{
+		"en": english, "en/book": `{"book":"Book"}`, "ar": arabic, "ar/book": `{"book":"احجز"}`, "staff/day": `{"day":"The day"}`,
+	}
+	l, err := words.Load(files(texts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ar := l.Match("ar")
+	if got := ar.T("book") + ", " + ar.T("day"); got != "احجز, The day" || !ar.Has("day") {
+		t.Errorf("words of topics: %q", got)
+	}
+	for name, text := range map[string]string{"en/again": `{"book":"x"}`, "staff/again": `{"hello":"x"}`, "en/more": `{"more":"x"}`, "staff/bad": `[`} {
+		broken := maps.Clone(texts)
+		broken[name] = text
+		if _, err := words.Load(files(broken)); err == nil {
+			t.Errorf("%s: loaded", name)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ type App struct {
 // New returns the use cases over a migrated database.
 func New(db *sqldb.DB, peers *peer.Peers, clk clock.Clock, log *slog.Logger) *App {
 	a := &App{
-		DB: db, Peers: peers, Clock: clk, Log: log, Catalogues: calendar.NewCatalogues(db), Busy: calendar.NewBusy(db),
+		DB: db, Peers: peers, Clock: clk, Log: log, Catalogues: calendar.NewCatalogues(db, clk), Busy: calendar.NewBusy(db),
 		started: clk.Now(),
 	}
 	if db.Dialect() == sqldb.SQLite {

@@ -55,6 +55,7 @@ func (a *App) catalogueChanged(ctx context.Context, tx *sqldb.Tx, clinicID strin
 	if err != nil {
 		return err
 	}
+	tx.OnCommit(func() { a.Catalogues.Changed(clinicID) })
 	return eventlog.Append(ctx, tx, eventlog.Event{
 		AggregateType: "catalogue", AggregateID: clinicID, AggregateVersion: version,
 		Message: &bookingv1.ScheduleChanged{ClinicId: clinicID, Version: version},

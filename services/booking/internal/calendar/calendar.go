@@ -12,24 +12,46 @@ package calendar
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
 // Catalogues keeps the newest catalogue of each clinic.
 type Catalogues struct {
-	db *sqldb.DB
+	db    *sqldb.DB
+	clock clock.Clock
 
-	mu   sync.RWMutex
-	m    map[string]*Clinic
-	load sync.Mutex // one load at a time: a burst of misses reads once
+	mu      sync.RWMutex
+	m       map[string]*Clinic
+	checked map[string]time.Time // when a catalogue was last compared; SQLite only
+	changes uint64               // counts Changed, to notice it during a comparison
+	load    sync.Mutex           // one load at a time: a burst of misses reads once
 }
 
 // NewCatalogues returns an empty cache over the database.
-func NewCatalogues(db *sqldb.DB) *Catalogues {
-	return &Catalogues{db: db, m: map[string]*Clinic{}}
+func NewCatalogues(db *sqldb.DB, clk clock.Clock) *Catalogues {
+	return &Catalogues{db: db, clock: clk, m: map[string]*Clinic{}, checked: map[string]time.Time{}}
+}
+
+// Changed says that this process has committed a change of a clinic's catalogue.
+func (c *Catalogues) Changed(clinicID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.checked, clinicID)
+}
+
+// fresh reports whether the catalogue in memory need not be compared again: where this process
+// is the one that writes (SQLite), it has heard of every change, but for an operator's tool.
+func (c *Catalogues) fresh(clinicID string, now time.Time) (ok bool, changes uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	at, ok := c.checked[clinicID]
+	return ok && now.Sub(at) < maxAge, c.changes
 }
 
 // Cached is the newest catalogue in memory, nil when there is none. A booking starts with it
@@ -43,9 +65,13 @@ func (c *Catalogues) Cached(clinicID string) *Clinic {
 // Current is the catalogue that the database has now. NOT_FOUND when the clinic is not known
 // here.
 func (c *Catalogues) Current(ctx context.Context, clinicID string) (*Clinic, error) {
-	cached := c.Cached(clinicID)
+	cached, now := c.Cached(clinicID), c.clock.Now()
 	if cached == nil {
 		return c.Reload(ctx, clinicID, 0)
+	}
+	fresh, changes := c.fresh(clinicID, now)
+	if fresh {
+		return cached, nil
 	}
 	var version int64
 	err := c.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
@@ -55,10 +81,17 @@ func (c *Catalogues) Current(ctx context.Context, clinicID string) (*Clinic, err
 	if err != nil {
 		return nil, err
 	}
-	if version == cached.Version {
-		return cached, nil
+	if version != cached.Version {
+		return c.Reload(ctx, clinicID, version)
 	}
-	return c.Reload(ctx, clinicID, version)
+	if c.db.Dialect() == sqldb.SQLite {
+		c.mu.Lock()
+		if c.changes == changes {
+			c.checked[clinicID] = now
+		}
+		c.mu.Unlock()
+	}
+	return cached, nil
 }
 
 // Reload returns a catalogue of at least the version, from the database unless another load
