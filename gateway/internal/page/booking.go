@@ -29,6 +29,8 @@ const (
 // codes, and so may stand in an address.
 type wish struct {
 	Patient, Type, Practitioner, Plan, Course, Mode, Part, From, Duration string
+	// At is a time of day that staff picked in the diary, HH:MM.
+	At string
 	// Move is the appointment that shall be moved, when none is to be added.
 	Move string
 }
@@ -38,7 +40,7 @@ func (c *call) wish() wish {
 	return wish{
 		Patient: c.either("patient"), Type: c.either("type"), Practitioner: c.either("practitioner"),
 		Plan: c.either("plan"), Course: c.either("course"), Mode: c.either("mode"), Part: c.either("part"),
-		From: c.either("from"), Duration: c.either("duration"), Move: c.either("move"),
+		From: c.either("from"), Duration: c.either("duration"), Move: c.either("move"), At: c.either("at"),
 	}
 }
 
@@ -47,7 +49,7 @@ func (c *call) wish() wish {
 func (w wish) To(path string, set ...string) string {
 	params := []string{
 		"patient", w.Patient, "type", w.Type, "practitioner", w.Practitioner, "plan", w.Plan, "course", w.Course,
-		"mode", w.Mode, "part", w.Part, "from", w.From, "duration", w.Duration, "move", w.Move,
+		"mode", w.Mode, "part", w.Part, "from", w.From, "duration", w.Duration, "move", w.Move, "at", w.At,
 	}
 	for i := 0; i+1 < len(set); i += 2 {
 		if at := slices.Index(params, set[i]); at >= 0 && at%2 == 0 {
@@ -163,6 +165,15 @@ func (c *call) nameForBooking(b *bookable) (string, error) {
 // timesPageData is what the page of free times shows.
 type timesPageData struct {
 	*bookable
+	// Action is where a time that is pressed goes: to the question whether to book it, or for
+	// staff straight to booking.
+	Action string
+	// Zone is whose clock the times are on, in words.
+	Zone string
+	// Nearest are the free times closest to one that was just lost.
+	Nearest []freeTime
+	// AllTheSame asks for that one all the same; for staff who may.
+	AllTheSame   []pair
 	Days         []day
 	Refused      []string
 	Filters      []Field
@@ -172,11 +183,7 @@ type timesPageData struct {
 	NextDate     string
 	First, Last  string
 	More         bool
-	Wrong        string
 	Manual       []Field
-	Override     []refusal
-	CanOverride  bool
-	OverrideTime string
 }
 
 // day is a day's free times.
@@ -185,8 +192,8 @@ type day struct {
 	Times []freeTime
 }
 
-// freeTime is one free start.
-type freeTime struct{ Value, Time, With, Zone string }
+// freeTime is one free start. Date is there in lists that are not grouped by day.
+type freeTime struct{ Value, Date, Time, With, Zone string }
 
 // refusal is one reason why a time cannot be booked.
 type refusal struct{ Reason, Text string }
@@ -198,7 +205,10 @@ func (c *call) times(b *bookable, w *wrongs) (*view, error) {
 	if from.Before(today) {
 		from = today
 	}
-	d := &timesPageData{bookable: b, Filters: c.timeFilters(b)}
+	d := &timesPageData{bookable: b, Filters: c.timeFilters(b), Action: b.Base + "/confirm", Zone: c.cat.Zone(b.clinic.GetTimeZone())}
+	if b.Staff {
+		d.Action = b.Base + "/done"
+	}
 	last := from.AddDays(timesDays - 1)
 	got, err := c.openings(b, from, last, timesPage)
 	if err != nil {
@@ -265,15 +275,8 @@ func (c *call) days(b *bookable, got *bookingv1.ListOpeningsResponse) (days []da
 		if len(days) == 0 || days[len(days)-1].Date != heading {
 			days = append(days, day{Date: heading})
 		}
-		at := freeTime{
-			Value: o.GetStartTime().AsTime().Format(time.RFC3339) + "|" + o.GetPractitionerId(),
-			Time:  c.cat.Clock(local), With: b.practitioners[o.GetPractitionerId()].GetDisplayName(),
-		}
-		if o.GetTimeZone() != b.clinic.GetTimeZone() {
-			at.Zone = c.cat.Zone(o.GetTimeZone())
-		}
 		last := &days[len(days)-1]
-		last.Times = append(last.Times, at)
+		last.Times = append(last.Times, c.freeTime(b, o, false))
 	}
 	return days
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
@@ -13,6 +14,8 @@ type confirmPage struct {
 	Slot, With  string
 	When        string
 	HeldMinutes int
+	// HeldUntil is when the hold ends, on the clinic's clock with the zone in words.
+	HeldUntil string
 	Minutes     int32
 	Hidden      []pair
 	// Refusals are shown when staff book although something refuses.
@@ -39,15 +42,35 @@ func (c *call) confirm(base string, staff bool) error {
 	if err == nil {
 		return c.showConfirm(b, start, practitioner, hold.GetHold(), nil, nil)
 	}
+	return c.lost(b, w, err, start, practitioner, true)
+}
+
+// lost answers for a time that cannot be booked: with what is wrong, the nearest times that
+// are free and the list, what had been chosen kept. Staff may book some of what is refused all
+// the same: they are asked why at once when they insist on this time, and else can go there.
+func (c *call) lost(b *bookable, w *wrongs, err error, start time.Time, practitioner string, insists bool) error {
 	if !w.refused(err, map[string]string{"start_time": "slot"}) {
 		return err
 	}
-	if staff {
-		if refusals := c.overridable(b, start, practitioner); refusals != nil {
+	var allTheSame []pair
+	if b.Staff {
+		refusals := c.overridable(b, start, practitioner)
+		if refusals != nil && insists {
 			return c.showConfirm(b, start, practitioner, nil, refusals, nil)
 		}
+		if refusals != nil {
+			allTheSame = append(b.Wish.Hidden(), pair{"slot", start.UTC().Format(time.RFC3339) + "|" + practitioner})
+		}
 	}
-	return c.timesAgain(b, w)
+	b.Wish.From = civil.Of(start, c.zone(b.clinic.GetTimeZone())).String()
+	v, err := c.times(b, w)
+	if err != nil {
+		return err
+	}
+	if d, ok := v.D.(*timesPageData); ok {
+		d.Nearest, d.AllTheSame = c.nearest(b, start), allTheSame
+	}
+	return c.again("times", v, w)
 }
 
 // timesAgain shows the list of times with what is wrong.
@@ -88,7 +111,9 @@ func (c *call) showConfirm(b *bookable, start time.Time, practitioner string, ho
 		Hidden: b.Wish.Hidden(),
 	}
 	if hold != nil {
-		d.HeldMinutes = max(1, int(hold.GetExpireTime().AsTime().Sub(c.cfg.Clock.Now())/time.Minute))
+		until := hold.GetExpireTime().AsTime()
+		d.HeldMinutes = max(1, int(until.Sub(c.cfg.Clock.Now())/time.Minute))
+		d.HeldUntil = c.cat.T("confirm.until", "time", c.cat.Clock(wallTime(until, c.zone(zone))), "zone", c.cat.Zone(zone))
 		d.Hidden = append(d.Hidden, pair{"hold", hold.GetHoldId()}, pair{"owner", hold.GetOwnerToken()})
 	}
 	if b.Moving != nil {
@@ -110,8 +135,8 @@ func (c *call) showConfirm(b *bookable, start time.Time, practitioner string, ho
 	return c.show("confirm", v)
 }
 
-// book books or moves, and shows the appointment. done is where the appointment's page is.
-func (c *call) book(base, done string, staff bool) error {
+// book books or moves, and shows the appointment on the page that done names.
+func (c *call) book(base string, done func(*bookingv1.Appointment) string, staff bool) error {
 	b, err := c.bookable(base, staff)
 	if err != nil {
 		return err
@@ -131,36 +156,50 @@ func (c *call) book(base, done string, staff bool) error {
 		override = &bookingv1.Override{Reason: c.form("override_reason")}
 	}
 	a, err := c.place(b, start, practitioner, override)
-	if err == nil {
-		return c.redirect(address(done+a.GetAppointmentId(), "done", "booked"))
+	switch {
+	case err == nil && b.Moving != nil:
+		was := b.Moving.GetStartTime().AsTime().Format(time.RFC3339) + "|" + b.Moving.GetPractitionerId()
+		return c.redirect(address(done(a), "done", "moved", "was", was))
+	case err == nil:
+		return c.redirect(address(done(a), "done", "booked"))
+	case override != nil: // what speaks against it has changed, or cannot be overridden
+		if !w.refused(err, map[string]string{"start_time": "slot"}) {
+			return err
+		}
+		return c.timesAgain(b, w)
 	}
-	if !w.refused(err, map[string]string{"start_time": "slot"}) {
-		return err
-	}
-	b.Wish.From = start.In(c.zone(b.clinic.GetTimeZone())).Format(time.DateOnly)
-	return c.timesAgain(b, w)
+	return c.lost(b, w, err, start, practitioner, c.form("slot") == "")
 }
 
-// place books, or moves the appointment that is to be moved.
+// place books, or moves the appointment that is to be moved. A hold that ran out while the
+// page was read is left aside: the time may still be free.
 func (c *call) place(b *bookable, start time.Time, practitioner string, override *bookingv1.Override) (*bookingv1.Appointment, error) {
+	try := c.create
 	if b.Moving != nil {
-		got, err := c.clients.appointments.RescheduleAppointment(c.ctx(), &bookingv1.RescheduleAppointmentRequest{
-			RequestId: c.requestID(), AppointmentId: b.Wish.Move, StartTime: stamp(start), PractitionerId: practitioner,
-			HoldId: c.form("hold"), OwnerToken: c.form("owner"), Override: override, Etag: c.form("etag"),
-		})
-		return got.GetAppointment(), err
+		try = c.move
 	}
-	got, err := c.clients.appointments.CreateAppointment(c.ctx(), &bookingv1.CreateAppointmentRequest{
-		RequestId: c.requestID(), AppointmentTypeId: b.Wish.Type, PatientId: b.Wish.Patient, PractitionerId: practitioner,
-		StartTime: stamp(start), DurationMinutes: b.Wish.minutes(), Mode: b.Wish.Mode,
-		PlanId: b.Wish.Plan, CourseId: b.Wish.Course, HoldId: c.form("hold"), OwnerToken: c.form("owner"), Override: override,
+	a, err := try(b, start, practitioner, override, c.requestID(), c.form("hold"))
+	if fault.Is(err, "HOLD_GONE") {
+		a, err = try(b, start, practitioner, override, c.requestID()+"-2", "")
+	}
+	return a, err
+}
+
+// move moves the appointment that is to be moved.
+func (c *call) move(b *bookable, start time.Time, practitioner string, override *bookingv1.Override, request, hold string) (*bookingv1.Appointment, error) {
+	got, err := c.clients.appointments.RescheduleAppointment(c.ctx(), &bookingv1.RescheduleAppointmentRequest{
+		RequestId: request, AppointmentId: b.Wish.Move, StartTime: stamp(start), PractitionerId: practitioner,
+		HoldId: hold, OwnerToken: c.form("owner"), Override: override, Etag: c.form("etag"),
 	})
-	if fault.Is(err, "HOLD_GONE") { // it expired while the page was read; the time may still be free
-		got, err = c.clients.appointments.CreateAppointment(c.ctx(), &bookingv1.CreateAppointmentRequest{
-			RequestId: c.requestID() + "-2", AppointmentTypeId: b.Wish.Type, PatientId: b.Wish.Patient, PractitionerId: practitioner,
-			StartTime: stamp(start), DurationMinutes: b.Wish.minutes(), Mode: b.Wish.Mode,
-			PlanId: b.Wish.Plan, CourseId: b.Wish.Course, Override: override,
-		})
-	}
+	return got.GetAppointment(), err
+}
+
+// create books.
+func (c *call) create(b *bookable, start time.Time, practitioner string, override *bookingv1.Override, request, hold string) (*bookingv1.Appointment, error) {
+	got, err := c.clients.appointments.CreateAppointment(c.ctx(), &bookingv1.CreateAppointmentRequest{
+		RequestId: request, AppointmentTypeId: b.Wish.Type, PatientId: b.Wish.Patient, PractitionerId: practitioner,
+		StartTime: stamp(start), DurationMinutes: b.Wish.minutes(), Mode: b.Wish.Mode,
+		PlanId: b.Wish.Plan, CourseId: b.Wish.Course, HoldId: hold, OwnerToken: c.form("owner"), Override: override,
+	})
 	return got.GetAppointment(), err
 }

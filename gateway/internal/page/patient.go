@@ -2,6 +2,8 @@ package page
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/upright-clinic/upright/gateway/internal/route"
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
@@ -19,11 +21,17 @@ func (s *Site) patientRoutes() []route.Route {
 		s.row("GET /me/book", patients, s.meBook),
 		s.row("GET /me/book/times", patients, s.meTimes),
 		s.row("POST /me/book/confirm", patients, func(c *call) error { return c.confirm("/me/book", false) }),
-		s.row("POST /me/book/done", patients, func(c *call) error { return c.book("/me/book", "/me/appointments/", false) }),
+		s.row("POST /me/book/done", patients, func(c *call) error { return c.book("/me/book", pageUnder("/me/appointments/"), false) }),
 		s.row("GET /me/appointments/{appointment_id}", patients, s.meAppointment),
 		s.row("POST /me/appointments/{appointment_id}/cancel", patients, s.meCancel),
 		s.row("POST /me/appointments/{appointment_id}/undo", patients, s.meUndo),
+		s.row("GET /me/appointments/{appointment_id}/visit.ics", patients, (*call).calendarFile),
 	}
+}
+
+// pageUnder names the page of an appointment below a path.
+func pageUnder(path string) func(*bookingv1.Appointment) string {
+	return func(a *bookingv1.Appointment) string { return path + a.GetAppointmentId() }
 }
 
 // actingFor lists whom the person may act for, the own record first. It is empty when that
@@ -46,16 +54,20 @@ type mePage struct {
 // person is one patient on it.
 type person struct {
 	ID, Name string
-	Next     []visit
-	Past     []visit
-	Courses  []courseCard
-	Intake   *intakev1.Intake
+	// Suggest is what to book next, with its next free times.
+	Suggest []suggestion
+	Next    []visit
+	Past    []visit
+	Courses []courseCard
+	Intake  *intakev1.Intake
 }
 
 // courseCard is one course of a plan, and the way to book its next session.
 type courseCard struct {
 	*plansv1.Course
 	Plan *plansv1.Plan
+	// TypeID is the type of appointment that its next session would be.
+	TypeID string
 	// Book is the address of the free times for its next session; empty when none can be
 	// booked now.
 	Book string
@@ -99,6 +111,9 @@ func (c *call) person(p *directoryv1.ActingFor, types []*bookingv1.AppointmentTy
 		return one, err
 	}
 	one.Courses = courseCards("/me/book/times", wish{Patient: one.ID}, plans.GetPlans(), types, true)
+	if one.Suggest, err = c.suggest("/me/book", "/me/book/confirm", false, one.ID, one.Courses, all); err != nil {
+		return one, err
+	}
 	intakes, err := c.clients.intakes.ListIntakes(c.ctx(), &intakev1.ListIntakesRequest{PatientId: one.ID, PageSize: 1})
 	if err != nil {
 		return one, err
@@ -136,7 +151,7 @@ func courseCards(times string, base wish, plans []*plansv1.Plan, types []*bookin
 				if fits && course.GetSessions().GetLeft() > 0 && plan.GetState() == "ACTIVE" {
 					next := base
 					next.Type, next.Plan, next.Course = t.GetAppointmentTypeId(), plan.GetPlanId(), course.GetCourseId()
-					card.Book = next.To(times)
+					card.Book, card.TypeID = next.To(times), next.Type
 					break
 				}
 			}
@@ -254,6 +269,14 @@ type appointmentPage struct {
 	Change    string
 	CanCancel bool
 	CanUndo   bool
+	// Until is when undoing ends, on the clinic's clock.
+	Until string
+	// UndoBooking offers staff to take back what they have just booked.
+	UndoBooking bool
+	// Was is the time that a visit was just moved from, and Back sends it there again.
+	Was     string
+	Back    []pair
+	MoveURL string
 	Staff     bool
 	Reasons   []Option
 	Flags     []string
@@ -276,6 +299,10 @@ func (c *call) appointmentView(base, book string, staff bool) (*view, error) {
 	}
 	until := d.GetUndoExpireTime()
 	d.CanUndo = d.GetState() == "CANCELLED" && until != nil && until.AsTime().After(c.cfg.Clock.Now())
+	if d.CanUndo {
+		d.Until = c.cat.Clock(wallTime(until.AsTime(), c.zone(d.GetTimeZone())))
+	}
+	c.justDone(&d, book)
 	for _, code := range []string{"PATIENT_REQUEST", "PATIENT_ILL", "PRACTITIONER_ILL", "CLINIC_REQUEST", "CLINICAL_REASON", "BOOKED_IN_ERROR", "OTHER"} {
 		if staff || code == "PATIENT_REQUEST" || code == "PATIENT_ILL" {
 			d.Reasons = append(d.Reasons, Option{Value: code, Label: say(c.cat, "cancel_reason", code)})
@@ -285,6 +312,23 @@ func (c *call) appointmentView(base, book string, staff bool) (*view, error) {
 		d.Flags, d.Actions = d.GetFlags(), c.actions(d.GetState())
 	}
 	return c.view(c.cat.T("appointment.title", "type", d.Type), d), nil
+}
+
+// justDone offers to take back what was done a moment ago: a booking of the staff's, or a
+// move. The address only says what was done; whether it can be taken back booking decides.
+func (c *call) justDone(d *appointmentPage, book string) {
+	if d.GetState() != "BOOKED" {
+		return
+	}
+	d.UndoBooking = d.Staff && c.query("done") == "booked"
+	was := c.query("was")
+	at, practitioner, _ := strings.Cut(was, "|")
+	start, err := time.Parse(time.RFC3339, at)
+	if c.query("done") != "moved" || err != nil || practitioner == "" {
+		return
+	}
+	d.Was, d.MoveURL = c.cat.When(wallTime(start, c.zone(d.GetTimeZone())), d.GetTimeZone()), book+"/done"
+	d.Back = []pair{{"move", d.GetAppointmentId()}, {"slot", was}, {"etag", d.GetEtag()}}
 }
 
 // meAppointment shows a patient's appointment.

@@ -87,6 +87,7 @@ type clients struct {
 	types          bookingv1.AppointmentTypeServiceClient
 	holds          bookingv1.HoldServiceClient
 	openings       bookingv1.OpeningServiceClient
+	shifts         bookingv1.ShiftServiceClient
 }
 
 // New reads the templates and texts. It fails when one of them is broken or incomplete.
@@ -122,6 +123,7 @@ func New(cfg Config) (*Site, error) {
 			types:          bookingv1.NewAppointmentTypeServiceClient(booking),
 			holds:          bookingv1.NewHoldServiceClient(booking),
 			openings:       bookingv1.NewOpeningServiceClient(booking),
+			shifts:         bookingv1.NewShiftServiceClient(booking),
 		},
 	}, nil
 }

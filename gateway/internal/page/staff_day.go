@@ -16,12 +16,13 @@ func (s *Site) staffRoutes() []route.Route {
 	return []route.Route{
 		s.row("GET /staff/day", desk, s.dayList),
 		s.row("GET /staff/appointments/{appointment_id}", desk, s.staffAppointment),
+		s.row("GET /staff/appointments/{appointment_id}/visit.ics", desk, (*call).calendarFile),
 		s.row("POST /staff/appointments/{appointment_id}/{action}", desk, s.staffAct),
 		s.row("GET /staff/book", desk, s.staffBook),
 		s.row("POST /staff/book", desk, s.staffBook),
 		s.row("GET /staff/book/times", desk, func(c *call) error { return c.showTimes("/staff/book", true) }),
 		s.row("POST /staff/book/confirm", desk, func(c *call) error { return c.confirm("/staff/book", true) }),
-		s.row("POST /staff/book/done", desk, func(c *call) error { return c.book("/staff/book", "/staff/appointments/", true) }),
+		s.row("POST /staff/book/done", desk, func(c *call) error { return c.book("/staff/book", pageUnder("/staff/appointments/"), true) }),
 		s.row("GET /staff/patients", desk, s.patientSearch),
 		s.row("POST /staff/patients", desk, s.patientSearch),
 		s.row("GET /staff/patients/new", desk, s.patientNewForm),
@@ -38,10 +39,17 @@ type dayPage struct {
 	IsToday                     bool
 	Visits                      []dayVisit
 	Cancelled                   []dayVisit
-	Filter                      Field
-	Practitioner                string
-	Here                        string
-	Book                        string
+	// Waiting are those who have arrived, the longest wait first; today only.
+	Waiting      []waiting
+	Holds        []heldTime
+	Filter       Field
+	Practitioner string
+	Here         string
+	Book         string
+	// Views are the forms in which the day can be seen, the present one first of all current.
+	Views []link
+	// Table is the day by practitioner, when that form was asked for.
+	Table *dayTable
 }
 
 // dayVisit is one line of it.
@@ -71,6 +79,7 @@ func (s *Site) dayList(c *call) error {
 	if c.query("mine") != "" {
 		who = c.who().PractitionerID
 	}
+	view := dayView(c.query("view"))
 	list, err := c.appointments(&bookingv1.ListAppointmentsRequest{Date: on.String(), PractitionerId: who})
 	if err != nil {
 		return err
@@ -83,7 +92,9 @@ func (s *Site) dayList(c *call) error {
 	if err != nil {
 		return err
 	}
-	here := func(d civil.Date) string { return address("/staff/day", "date", d.String(), "practitioner", who) }
+	here := func(d civil.Date) string {
+		return address("/staff/day", "date", d.String(), "practitioner", who, "view", view)
+	}
 	p := dayPage{
 		Date: on.String(), Heading: c.cat.Date(on), IsToday: on == today, Practitioner: practitioners[who].GetDisplayName(),
 		Here: here(on), Today: here(today), Previous: here(on.AddDays(-1)), Next: here(on.AddDays(1)),
@@ -105,6 +116,21 @@ func (s *Site) dayList(c *call) error {
 	slices.SortStableFunc(p.Visits, func(a, b dayVisit) int {
 		return cmp.Or(cmp.Compare(a.GetLocalStart(), b.GetLocalStart()), cmp.Compare(a.Practitioner, b.Practitioner))
 	})
+	if p.Holds, err = c.heldTimes(on, who, practitioners); err != nil {
+		return err
+	}
+	if p.IsToday {
+		p.Waiting = waitingRoom(p.Visits, now)
+	}
+	for _, name := range []string{"", "table"} {
+		to := address("/staff/day", "date", on.String(), "practitioner", who, "view", name)
+		p.Views = append(p.Views, link{Href: to, Text: c.cat.T("desk.view_" + cmp.Or(name, "list")), Current: name == view})
+	}
+	if view == "table" {
+		if p.Table, err = c.dayTable(on, who, practitioners, p.Visits, p.Holds); err != nil {
+			return err
+		}
+	}
 	v := c.view(p.Heading, p)
 	v.Wide = true
 	return c.show("day", v)

@@ -1,10 +1,13 @@
 package page
 
 import (
+	"slices"
+
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
@@ -79,7 +82,7 @@ func (c *call) newPatientView(w *wrongs) *view {
 
 // onlyWish carries a booking that waits for the patient to be registered.
 func (c *call) onlyWish() (hidden []pair) {
-	for _, name := range []string{"from", "practitioner", "then"} {
+	for _, name := range []string{"from", "practitioner", "at", "then"} {
 		if value := c.either(name); value != "" {
 			hidden = append(hidden, pair{name, value})
 		}
@@ -114,7 +117,7 @@ func (s *Site) patientNew(c *call) error {
 	}
 	id := got.GetPatient().GetPatientId()
 	if c.form("then") == "book" {
-		return c.redirect(address("/staff/book", "patient", id, "from", c.form("from"), "practitioner", c.form("practitioner")))
+		return c.redirect(address("/staff/book", "patient", id, "from", c.form("from"), "practitioner", c.form("practitioner"), "at", c.form("at")))
 	}
 	return c.redirect(address("/staff/patients/"+id, "done", "patient_new"))
 }
@@ -125,13 +128,23 @@ type staffBookPage struct {
 	Patient *directoryv1.Patient
 	Name    string
 	Find    foundPage
+	Suggest []suggestion
 	Courses []courseCard
 	Types   []typeChoice
 	Gate    *intakev1.BookingGate
+	// Slot is the time that was picked in the diary, in words; Exact is what can be booked at it.
+	Slot  string
+	Exact []exactChoice
+}
+
+// exactChoice books one kind of visit at the time that was picked.
+type exactChoice struct {
+	Label  string
+	Hidden []pair
 }
 
 // staffBook starts a booking: it finds the patient, then shows what can be booked, the
-// sessions of plans first.
+// sessions of plans first. A search that finds one patient goes on with that one.
 func (s *Site) staffBook(c *call) error {
 	d := staffBookPage{Wish: c.wish()}
 	if d.Wish.Patient == "" {
@@ -140,8 +153,11 @@ func (s *Site) staffBook(c *call) error {
 		if err != nil {
 			return err
 		}
+		if len(d.Find.Found) == 1 {
+			return c.redirect(d.Find.Found[0].Href)
+		}
 		d.Find.Hidden = c.onlyWish()
-		d.Find.New = address("/staff/patients/new", "then", "book", "from", d.Wish.From, "practitioner", d.Wish.Practitioner)
+		d.Find.New = address("/staff/patients/new", "then", "book", "from", d.Wish.From, "practitioner", d.Wish.Practitioner, "at", d.Wish.At)
 		return c.show("staff_book", c.view(c.cat.T("book.title"), d))
 	}
 	p, err := c.patient(d.Wish.Patient)
@@ -170,9 +186,62 @@ func (s *Site) staffBook(c *call) error {
 			}.To("/staff/book/times")})
 		}
 	}
+	if err := c.staffSuggest(&d, types); err != nil {
+		return err
+	}
 	v := c.view(c.cat.T("book.for", "name", d.Name), d)
-	v.Back = address("/staff/book", "from", d.Wish.From, "practitioner", d.Wish.Practitioner)
+	v.Back = address("/staff/book", "from", d.Wish.From, "practitioner", d.Wish.Practitioner, "at", d.Wish.At)
 	return c.show("staff_book", v)
+}
+
+// staffSuggest fills in what can be booked with one press: at the time that was picked in the
+// diary, or else at the next free times of what the patient most likely comes for.
+func (c *call) staffSuggest(d *staffBookPage, types []*bookingv1.AppointmentType) error {
+	on, err := civil.Parse(d.Wish.From)
+	if err == nil && d.Wish.At != "" && d.Wish.Practitioner != "" {
+		return c.exact(d, on, types)
+	}
+	list, err := c.appointments(&bookingv1.ListAppointmentsRequest{PatientId: d.Wish.Patient})
+	if err != nil {
+		return err
+	}
+	before, err := c.visits(list, false)
+	if err != nil {
+		return err
+	}
+	d.Suggest, err = c.suggest("/staff/book", "/staff/book/done", true, d.Wish.Patient, d.Courses, before)
+	return err
+}
+
+// exact lists what the practitioner whose time was picked may give at it.
+func (c *call) exact(d *staffBookPage, on civil.Date, types []*bookingv1.AppointmentType) error {
+	practitioners, err := c.practitioners()
+	if err != nil {
+		return err
+	}
+	p := practitioners[d.Wish.Practitioner]
+	d.Slot = c.cat.T("desk.slot", "date", c.cat.Date(on), "time", c.cat.Clock(d.Wish.At), "with", p.GetDisplayName())
+	add := func(label string, w wish) {
+		d.Exact = append(d.Exact, exactChoice{label, append(w.Hidden(),
+			pair{"manual_date", on.String()}, pair{"manual_time", d.Wish.At}, pair{"manual_practitioner", d.Wish.Practitioner})})
+	}
+	gives := func(t *bookingv1.AppointmentType) bool {
+		return t.GetDiscipline() == "" || len(p.GetDisciplines()) == 0 || slices.Contains(p.GetDisciplines(), t.GetDiscipline())
+	}
+	for _, t := range types {
+		for _, card := range d.Courses {
+			if card.TypeID == t.GetAppointmentTypeId() && gives(t) {
+				add(c.cat.T("desk.of_plan", "type", t.GetDisplayName(), "plan", card.Plan.GetName()),
+					wish{Patient: d.Wish.Patient, Type: card.TypeID, Plan: card.Plan.GetPlanId(), Course: card.GetCourseId()})
+			}
+		}
+	}
+	for _, t := range types {
+		if !t.GetInactive() && !t.GetPlanRequired() && gives(t) {
+			add(c.cat.T("desk.of_type", "type", t.GetDisplayName(), "n", t.GetDurationMinutes()), wish{Patient: d.Wish.Patient, Type: t.GetAppointmentTypeId()})
+		}
+	}
+	return nil
 }
 
 // chartPage is a patient's page for staff. What is clinical is there for clinicians only;
