@@ -64,6 +64,8 @@ func TestForeignObjectsAreNotThere(t *testing.T) {
 		missing(err)
 		_, err = w.intakes.CreateIntake(ctx, &intakev1.CreateIntakeRequest{PatientId: patient})
 		missing(err)
+		_, err = w.funnel.RecordPageReached(ctx, &intakev1.RecordPageReachedRequest{IntakeId: id, PageId: "location"})
+		missing(err)
 		_, err = w.intakes.ListAnswerRevisions(ctx, &intakev1.ListAnswerRevisionsRequest{IntakeId: id})
 		missing(err)
 		_, err = w.triage.OverrideTriage(ctx, &intakev1.OverrideTriageRequest{IntakeId: id, Level: "EMERGENCY_NOW", Reason: "x"})

@@ -53,6 +53,7 @@ type world struct {
 	intakes intakev1.IntakeServiceClient
 	triage  intakev1.TriageServiceClient
 	forms   intakev1.QuestionnaireServiceClient
+	funnel  intakev1.FunnelServiceClient
 }
 
 // each runs a test on both databases.
@@ -95,6 +96,7 @@ func newWorld(t testing.TB, d sqldb.Dialect) *world {
 	w.intakes = intakev1.NewIntakeServiceClient(conn)
 	w.triage = intakev1.NewTriageServiceClient(conn)
 	w.forms = intakev1.NewQuestionnaireServiceClient(conn)
+	w.funnel = intakev1.NewFunnelServiceClient(conn)
 	return w
 }
 

@@ -80,6 +80,7 @@ type clients struct {
 	questionnaires intakev1.QuestionnaireServiceClient
 	intakes        intakev1.IntakeServiceClient
 	triage         intakev1.TriageServiceClient
+	funnel         intakev1.FunnelServiceClient
 	plans          plansv1.PlanServiceClient
 	injections     plansv1.InjectionServiceClient
 	issues         plansv1.IssueServiceClient
@@ -116,6 +117,7 @@ func New(cfg Config) (*Site, error) {
 			questionnaires: intakev1.NewQuestionnaireServiceClient(intake),
 			intakes:        intakev1.NewIntakeServiceClient(intake),
 			triage:         intakev1.NewTriageServiceClient(intake),
+			funnel:         intakev1.NewFunnelServiceClient(intake),
 			plans:          plansv1.NewPlanServiceClient(plans),
 			injections:     plansv1.NewInjectionServiceClient(plans),
 			issues:         plansv1.NewIssueServiceClient(plans),

@@ -22,6 +22,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	intakev1.RegisterQuestionnaireServiceServer(r, &questionnaires{app: a})
 	intakev1.RegisterIntakeServiceServer(r, &intakes{app: a})
 	intakev1.RegisterTriageServiceServer(r, &work{app: a})
+	intakev1.RegisterFunnelServiceServer(r, &funnel{app: a})
 }
 
 // timestamp leaves out instants that are not there.

@@ -23,7 +23,7 @@ type intakes struct {
 // CreateIntake: see app.CreateIntake.
 func (s *intakes) CreateIntake(ctx context.Context, in *intakev1.CreateIntakeRequest) (*intakev1.CreateIntakeResponse, error) {
 	v, err := s.app.CreateIntake(ctx, app.CreateIntake{
-		PatientID: in.GetPatientId(), QuestionnaireID: in.GetQuestionnaireId(), Language: in.GetLanguageCode(),
+		PatientID: in.GetPatientId(), QuestionnaireID: in.GetQuestionnaireId(), Language: in.GetLanguageCode(), DeviceKind: in.GetDeviceKind(),
 		Fingerprint: requestid.Fingerprint(in),
 	})
 	if err != nil {

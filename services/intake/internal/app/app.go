@@ -50,11 +50,12 @@ type App struct {
 	forms     *Forms
 	directory Directory
 	log       *slog.Logger
+	steps     steps
 }
 
 // New returns the use cases on a migrated database.
 func New(db *sqldb.DB, forms *Forms, directory Directory, log *slog.Logger) *App {
-	return &App{db: db, forms: forms, directory: directory, log: log}
+	return &App{db: db, forms: forms, directory: directory, log: log, steps: newSteps()}
 }
 
 // Audience is how much of an intake somebody may see (architecture section 7): the one

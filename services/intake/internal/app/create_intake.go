@@ -22,6 +22,7 @@ type CreateIntake struct {
 	PatientID       string
 	QuestionnaireID string // "" is the clinic's intake form
 	Language        string
+	DeviceKind      string // for the funnel; "" is OTHER
 	Fingerprint     []byte
 }
 
@@ -40,8 +41,11 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 	if err := a.knowPatient(ctx, p, in.PatientID); err != nil {
 		return IntakeView{}, err
 	}
+	zone := a.zoneOf(ctx, p.ClinicID)
 	var view IntakeView
+	var counted []store.Step
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		counted = nil
 		id, _, err := requestid.OnceAs(ctx, tx, "CreateIntake", in.Fingerprint, ident.New("int"), func() error { return nil })
 		if err != nil {
 			return err
@@ -54,10 +58,18 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 			if i, err = startIntake(ctx, tx, p, id, in.PatientID, set, in.Language); err != nil {
 				return err
 			}
+			step, err := countStarted(tx, i, in.DeviceKind, zone)
+			if err != nil {
+				return err
+			}
+			counted = append(counted, step)
 		}
 		view, err = a.fullView(tx, p, i)
 		return err
 	})
+	if err == nil {
+		a.steps.add(ctx, counted...)
+	}
 	return view, err
 }
 

@@ -34,7 +34,9 @@ func (a *App) ReportWorsening(ctx context.Context, intakeID string, fingerprint 
 		return view, err
 	}
 	zone := a.zoneOf(ctx, p.ClinicID)
+	var counted []store.Step
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		counted = nil
 		before, who, err := loadIntake(tx, p, intakeID, true)
 		if err != nil {
 			return err
@@ -55,10 +57,18 @@ func (a *App) ReportWorsening(ctx context.Context, intakeID string, fingerprint 
 			if i, err = a.restart(ctx, tx, p, id, before, who, zone); err != nil {
 				return err
 			}
+			step, err := countStarted(tx, i, "", zone)
+			if err != nil {
+				return err
+			}
+			counted = append(counted, step)
 		}
 		view, err = a.fullView(tx, p, i)
 		return err
 	})
+	if err == nil {
+		a.steps.add(ctx, counted...)
+	}
 	return view, err
 }
 

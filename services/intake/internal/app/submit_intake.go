@@ -41,7 +41,9 @@ func (a *App) SubmitIntake(ctx context.Context, in SubmitIntake) (IntakeView, er
 	}
 	zone := a.zoneOf(ctx, p.ClinicID)
 	var view IntakeView
+	var counted []store.Step
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		counted = nil
 		i, who, err := loadIntake(tx, p, in.IntakeID, true)
 		if err != nil {
 			return err
@@ -50,11 +52,19 @@ func (a *App) SubmitIntake(ctx context.Context, in SubmitIntake) (IntakeView, er
 			if i, err = a.submit(ctx, tx, p, i, who, in, zone); err != nil {
 				return err
 			}
+			if i.State == Submitted {
+				step, err := countCompleted(tx, i, zone)
+				if err != nil {
+					return err
+				}
+				counted = append(counted, step)
+			}
 		}
 		view, err = a.fullView(tx, p, i)
 		return err
 	})
 	if err == nil && view.Intake.State == Submitted {
+		a.steps.add(ctx, counted...)
 		failpoint.Hit("intake.submitted")
 	}
 	return view, err

@@ -35,7 +35,10 @@ type CreateIntakeRequest struct {
 	// Makes a retry harmless.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Language to fill it in (BCP 47); English when empty or not there.
-	LanguageCode  string `protobuf:"bytes,4,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	LanguageCode string `protobuf:"bytes,4,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	// Kind of device that it is filled in on, for the counts of the funnel; empty counts as
+	// OTHER.
+	DeviceKind    string `protobuf:"bytes,5,opt,name=device_kind,json=deviceKind,proto3" json:"device_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -94,6 +97,13 @@ func (x *CreateIntakeRequest) GetRequestId() string {
 func (x *CreateIntakeRequest) GetLanguageCode() string {
 	if x != nil {
 		return x.LanguageCode
+	}
+	return ""
+}
+
+func (x *CreateIntakeRequest) GetDeviceKind() string {
+	if x != nil {
+		return x.DeviceKind
 	}
 	return ""
 }
@@ -791,14 +801,16 @@ var File_upright_intake_v1_intake_service_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_intake_service_proto_rawDesc = "" +
 	"\n" +
-	"&upright/intake/v1/intake_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eupright/intake/v1/intake.proto\x1a\x1cupright/type/v1/access.proto\"\xca\x01\n" +
+	"&upright/intake/v1/intake_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eupright/intake/v1/intake.proto\x1a\x1cupright/type/v1/access.proto\"\x94\x02\n" +
 	"\x13CreateIntakeRequest\x12(\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x122\n" +
 	"\x10questionnaire_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x0fquestionnaireId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12,\n" +
-	"\rlanguage_code\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\flanguageCode\"I\n" +
+	"\rlanguage_code\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\flanguageCode\x12H\n" +
+	"\vdevice_kind\x18\x05 \x01(\tB'\xbaH$r\"R\x00R\x05PHONER\x06TABLETR\bCOMPUTERR\x05OTHERR\n" +
+	"deviceKind\"I\n" +
 	"\x14CreateIntakeResponse\x121\n" +
 	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"d\n" +
 	"\x10GetIntakeRequest\x12&\n" +
