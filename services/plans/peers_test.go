@@ -177,6 +177,7 @@ type intake struct {
 	intakev1.UnimplementedTriageServiceServer
 	*producer
 	gates map[string]*intakev1.BookingGate
+	facts map[string][]*intakev1.ClinicalFact
 	asked int
 }
 
@@ -246,7 +247,7 @@ func (d *directory) GetPatient(ctx context.Context, r *directoryv1.GetPatientReq
 	if !strings.HasPrefix(r.GetPatientId(), "pat_") || r.GetPatientId() == "pat_unknown" {
 		return nil, fault.NotFoundf("patient")
 	}
-	return &directoryv1.GetPatientResponse{Patient: &directoryv1.Patient{PatientId: r.GetPatientId()}}, nil
+	return &directoryv1.GetPatientResponse{Patient: &directoryv1.Patient{PatientId: r.GetPatientId(), BirthDate: births[r.GetPatientId()]}}, nil
 }
 
 // GetPractitioner knows the three.

@@ -1,7 +1,8 @@
 // Package plans is the door of the plans service: what a clinician has decided to do for a
 // patient, and whether one more session of it is allowed.
 //
-// Owns: templates, plans and their courses, entitlements, the injection ledger, issues.
+// Owns: templates, plans and their courses, entitlements, the injection ledger, medicines,
+// issues.
 //
 // Asks: booking what became of a claim; directory for patients, practitioners and clinics;
 // intake for what is known against kinds of care.
@@ -33,6 +34,7 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/api"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
+	"github.com/upright-clinic/upright/services/plans/internal/medication"
 	"github.com/upright-clinic/upright/services/plans/internal/peer"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
@@ -77,7 +79,7 @@ func migrations() []sqldb.Set {
 // New migrates the database and reads the catalogue and the policy. It makes no calls. It
 // fails when the database cannot be migrated or a file has a defect, which it names.
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
-	settings := app.Config{ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard()}
+	settings := app.Config{ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard()}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)

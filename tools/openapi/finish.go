@@ -222,9 +222,11 @@ func header(name, description string, most int) object {
 	return object{"name": name, "in": "header", "description": description, "schema": object{"type": "string", "maxLength": most}}
 }
 
-// methodOf finds a method by the operation id that the generators make: service and method.
+// methodOf finds a method by the operation id that the generators make: service, method and,
+// for a second path of the same method, its number.
 func methodOf(id string) (protoreflect.MethodDescriptor, error) {
 	service, name, ok := strings.Cut(id, "_")
+	name, _, _ = strings.Cut(name, "_")
 	var found protoreflect.MethodDescriptor
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		if s := f.Services().ByName(protoreflect.Name(service)); s != nil && strings.HasPrefix(string(f.Package()), "upright.") {

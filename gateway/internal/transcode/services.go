@@ -46,6 +46,7 @@ var services = []service{
 	of(intakev1.TriageService_ServiceDesc, intakev1.NewTriageServiceClient, intakev1.RegisterTriageServiceHandlerClient),
 	of(plansv1.InjectionService_ServiceDesc, plansv1.NewInjectionServiceClient, plansv1.RegisterInjectionServiceHandlerClient),
 	of(plansv1.IssueService_ServiceDesc, plansv1.NewIssueServiceClient, plansv1.RegisterIssueServiceHandlerClient),
+	of(plansv1.MedicationService_ServiceDesc, plansv1.NewMedicationServiceClient, plansv1.RegisterMedicationServiceHandlerClient),
 	of(plansv1.PlanService_ServiceDesc, plansv1.NewPlanServiceClient, plansv1.RegisterPlanServiceHandlerClient),
 	of(bookingv1.AppointmentService_ServiceDesc, bookingv1.NewAppointmentServiceClient, bookingv1.RegisterAppointmentServiceHandlerClient),
 	of(bookingv1.AppointmentTypeService_ServiceDesc, bookingv1.NewAppointmentTypeServiceClient, bookingv1.RegisterAppointmentTypeServiceHandlerClient),

@@ -21,6 +21,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	plansv1.RegisterEntitlementServiceServer(r, entitlementServer{app: a})
 	plansv1.RegisterInjectionServiceServer(r, injectionServer{app: a})
 	plansv1.RegisterIssueServiceServer(r, issueServer{app: a})
+	plansv1.RegisterMedicationServiceServer(r, medicationServer{app: a})
 }
 
 // date reads a civil date; empty is none. INVALID_ARGUMENT names the field when the day

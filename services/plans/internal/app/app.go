@@ -12,6 +12,7 @@ import (
 
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
+	"github.com/upright-clinic/upright/services/plans/internal/medication"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
@@ -30,6 +31,8 @@ const Service = "plans"
 type Asks struct {
 	// Gate asks intake what is known against kinds of care for a patient.
 	Gate func(ctx context.Context, clinicID, patientID string) (store.Gate, error)
+	// Conditions asks intake and directory what is known of a patient that bears on medicines.
+	Conditions func(ctx context.Context, clinicID, patientID string) (medication.Conditions, error)
 	// Patient asks directory for a patient: the record that lives on when it was merged.
 	// NOT_FOUND when the clinic has none.
 	Patient func(ctx context.Context, clinicID, patientID string) (survivor string, err error)
@@ -50,6 +53,8 @@ type Config struct {
 	Policy injection.Policy
 	// Steroids are the equivalents and advisory limits of corticosteroids.
 	Steroids steroid.Table
+	// Medicines are the rules about medicines that ship; a clinic changes them for itself.
+	Medicines medication.Rules
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error

@@ -27,7 +27,7 @@ type Peers struct {
 
 // Asks are the questions as the use cases put them.
 func (p Peers) Asks() app.Asks {
-	return app.Asks{Gate: p.gate, Patient: p.patient, Profession: p.profession, TimeZone: p.timeZone, Resolve: p.resolve}
+	return app.Asks{Gate: p.gate, Conditions: p.conditions, Patient: p.patient, Profession: p.profession, TimeZone: p.timeZone, Resolve: p.resolve}
 }
 
 // as lets plans ask in its own name: what it must know to decide is more than the person

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -83,6 +84,10 @@ func PointTo(tx *sqldb.Tx, clinicID, patientID, survivor string) error {
 	return err
 }
 
+// personal are the tables of what belongs to a person: each row has the record that it was
+// entered under, and a version.
+var personal = []string{"ledger", "plans", "issues", "medications", "medication_doses"}
+
 // Rehome gives everything that is now the person's back to whoever its origin record
 // belongs to, after a merge or its undoing. Both heads must be locked.
 func Rehome(tx *sqldb.Tx, clinicID, patientID string) error {
@@ -98,12 +103,10 @@ func Rehome(tx *sqldb.Tx, clinicID, patientID string) error {
 		if owner == patientID {
 			continue
 		}
-		for _, statement := range []string{
-			`UPDATE ledger SET patient_id = $4, version = version + 1 WHERE clinic_id = $1 AND patient_id = $2 AND origin_patient_id = $3`,
-			`UPDATE plans SET patient_id = $4, version = version + 1 WHERE clinic_id = $1 AND patient_id = $2 AND origin_patient_id = $3`,
-			`UPDATE issues SET patient_id = $4, version = version + 1 WHERE clinic_id = $1 AND patient_id = $2 AND origin_patient_id = $3`,
-		} {
-			if _, err := tx.Exec(statement, clinicID, patientID, origin, owner); err != nil {
+		for _, table := range personal {
+			_, err := tx.Exec(`UPDATE `+table+` SET patient_id = $4, version = version + 1
+				WHERE clinic_id = $1 AND patient_id = $2 AND origin_patient_id = $3`, clinicID, patientID, origin, owner)
+			if err != nil {
 				return err
 			}
 		}
@@ -113,9 +116,11 @@ func Rehome(tx *sqldb.Tx, clinicID, patientID string) error {
 
 // origins gives the records under which something of the person was entered.
 func origins(tx *sqldb.Tx, clinicID, patientID string) ([]string, error) {
-	rows, err := tx.Query(`SELECT origin_patient_id FROM ledger WHERE clinic_id = $1 AND patient_id = $2
-		UNION SELECT origin_patient_id FROM plans WHERE clinic_id = $1 AND patient_id = $2
-		UNION SELECT origin_patient_id FROM issues WHERE clinic_id = $1 AND patient_id = $2`, clinicID, patientID)
+	parts := make([]string, len(personal))
+	for i, table := range personal {
+		parts[i] = `SELECT origin_patient_id FROM ` + table + ` WHERE clinic_id = $1 AND patient_id = $2`
+	}
+	rows, err := tx.Query(strings.Join(parts, " UNION "), clinicID, patientID)
 	if err != nil {
 		return nil, err
 	}

@@ -169,3 +169,15 @@ func issueAppointments(tx *sqldb.Tx, clinicID, issueID string) ([]IssueAppointme
 	}
 	return out, rows.Err()
 }
+
+// HasIssue reports whether an issue of the rule was ever raised about exactly this.
+func HasIssue(tx *sqldb.Tx, clinicID, patientID, rule string, codes []string) (bool, error) {
+	text, err := encode(codes)
+	if err != nil {
+		return false, err
+	}
+	var n int
+	err = tx.QueryRow(`SELECT count(*) FROM issues WHERE clinic_id = $1 AND patient_id = $2 AND rule = $3 AND codes = $4`,
+		clinicID, patientID, rule, text).Scan(&n)
+	return n > 0, err
+}

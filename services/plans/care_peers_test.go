@@ -1,0 +1,104 @@
+package plans_test
+
+import (
+	"context"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// births are the dates of birth of the patients that have one.
+var births = map[string]string{"pat_minor": "2012-06-01", "pat_old": "1955-06-01"}
+
+// ListClinicalFacts answers what was said of a patient.
+func (i *intake) ListClinicalFacts(ctx context.Context, r *intakev1.ListClinicalFactsRequest) (*intakev1.ListClinicalFactsResponse, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if p, _ := authn.From(ctx); p.ClinicID != r.GetClinicId() && r.GetClinicId() != "" {
+		return nil, fault.NotFoundf("patient")
+	}
+	return &intakev1.ListClinicalFactsResponse{Facts: i.facts[r.GetPatientId()]}, nil
+}
+
+// say lets intake know an answer: one option, or several.
+func (i *intake) say(t testing.TB, patientID, question string, options ...any) {
+	t.Helper()
+	var v *structpb.Value
+	var err error
+	if len(options) == 1 && question != "organ" && question != "medicines" && question != "allergies" && question != "implant" {
+		v, err = structpb.NewValue(options[0])
+	} else {
+		v, err = structpb.NewValue(options)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.facts == nil {
+		i.facts = map[string][]*intakev1.ClinicalFact{}
+	}
+	for _, f := range i.facts[patientID] {
+		f.Current = f.GetCurrent() && f.GetQuestionId() != question
+	}
+	i.facts[patientID] = append(i.facts[patientID], &intakev1.ClinicalFact{PatientId: patientID, QuestionId: question, Value: v, Current: true})
+}
+
+// meds is the client of MedicationService.
+func (w *world) meds() plansv1.MedicationServiceClient {
+	return plansv1.NewMedicationServiceClient(w.served.Conn())
+}
+
+func (w *world) admin() context.Context { return w.as(typev1.Role_ROLE_ADMIN) }
+// add puts a medicine on the list and must succeed.
+func (w *world) add(ctx context.Context, r *plansv1.AddMedicationRequest) *plansv1.Medication {
+	w.t.Helper()
+	if r.GetPatientId() == "" {
+		r.PatientId = patient
+	}
+	got, err := w.meds().AddMedication(ctx, r)
+	if err != nil {
+		w.t.Fatalf("AddMedication: %v", err)
+	}
+	return got.GetMedication()
+}
+
+// took records a dose and must succeed.
+func (w *world) took(ctx context.Context, r *plansv1.RecordDoseRequest) *plansv1.Dose {
+	w.t.Helper()
+	if r.GetPatientId() == "" {
+		r.PatientId = patient
+	}
+	got, err := w.meds().RecordDose(ctx, r)
+	if err != nil {
+		w.t.Fatalf("RecordDose: %v", err)
+	}
+	return got.GetDose()
+}
+
+// said finds what a rule says, by its check; nil when it says nothing.
+func said(issues []*plansv1.MedicineIssue, ruleID, check string) *plansv1.MedicineIssue {
+	for _, i := range issues {
+		if i.GetRuleId() == ruleID && (check == "" || i.GetCheck() == check) {
+			return i
+		}
+	}
+	return nil
+}
+
+// task finds the open issue of a rule; nil when there is none.
+func (w *world) task(patientID, rule string) *plansv1.Issue {
+	w.t.Helper()
+	for _, i := range w.open(patientID) {
+		if i.GetRule() == rule {
+			return i
+		}
+	}
+	return nil
+}

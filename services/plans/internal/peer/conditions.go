@@ -1,0 +1,56 @@
+package peer
+
+import (
+	"context"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/medication"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/fault"
+)
+
+// conditions asks intake what the patient or a clinician has said, and directory for the
+// date of birth.
+func (p Peers) conditions(ctx context.Context, clinicID, patientID string) (medication.Conditions, error) {
+	out := medication.Conditions{Answers: map[string][]string{}}
+	facts, err := p.Triage.ListClinicalFacts(as(ctx, clinicID), &intakev1.ListClinicalFactsRequest{ClinicId: clinicID, PatientId: patientID})
+	if err != nil {
+		return out, err
+	}
+	for _, f := range facts.GetFacts() {
+		if f.GetCurrent() {
+			out.Answers[f.GetQuestionId()] = answers(f.GetValue())
+		}
+	}
+	who, err := p.Patients.GetPatient(as(ctx, clinicID), &directoryv1.GetPatientRequest{PatientId: patientID})
+	if err != nil {
+		return out, err
+	}
+	if born := who.GetPatient().GetBirthDate(); born != "" {
+		if out.BirthDate, err = civil.Parse(born); err != nil {
+			return out, fault.New(fault.Internal, "BAD_ANSWER", "Directory's answer about a patient cannot be read.").Because(err)
+		}
+	}
+	return out, nil
+}
+
+// answers gives the options that an answer names: one, several, or a number as text.
+func answers(v *structpb.Value) []string {
+	switch v := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		return []string{v.StringValue}
+	case *structpb.Value_NumberValue:
+		return []string{strconv.FormatFloat(v.NumberValue, 'f', -1, 64)}
+	case *structpb.Value_ListValue:
+		var out []string
+		for _, one := range v.ListValue.GetValues() {
+			out = append(out, one.GetStringValue())
+		}
+		return out
+	}
+	return nil
+}
