@@ -25,6 +25,7 @@ var walls = []wall{
 	{"services/plans/internal/plan", "services/*/internal/store", "rules know no store"},
 	{"services/plans/internal/injection", "services/*/internal/...", "rules know no callers"},
 	{"services/booking/internal/schedule", "services/*/internal/...", "rules know no callers"},
+	{"services/booking/internal/course", "services/*/internal/store", "rules know no store"},
 	{"services/directory/internal/people", "services/*/internal/...", "rules know no callers"},
 	{"services/*/internal/store", "services/*/internal/app", "store is called, it does not call"},
 	{"services/*/internal/store", "services/*/internal/api", "store is called, it does not call"},

@@ -72,6 +72,7 @@ func New(ctx context.Context, _ Config, kit daemon.Kit) (*Service, error) {
 			Places:        directoryv1.NewPlaceServiceClient(directory),
 			Triage:        intakev1.NewTriageServiceClient(intake),
 			Entitlements:  plansv1.NewEntitlementServiceClient(plans),
+			Plans:         plansv1.NewPlanServiceClient(plans),
 		}, kit.Clock, kit.Log),
 		events: eventlog.New(kit.DB, eventlog.Config{Service: peer.Service, Bus: kit.Bus, Clock: kit.Clock, Log: kit.Log}),
 	}

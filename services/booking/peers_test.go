@@ -245,6 +245,7 @@ func (i *intake) GetBookingGate(_ context.Context, in *intakev1.GetBookingGateRe
 // repeated claims get the same answer, and a test can compare both sides at the end.
 type plans struct {
 	plansv1.UnimplementedEntitlementServiceServer
+	plansv1.UnimplementedPlanServiceServer
 	*producer
 
 	mu     sync.Mutex
@@ -256,12 +257,32 @@ type plans struct {
 	after func(*plansv1.ClaimSessionsRequest) error
 	// verdict, when set, answers CheckSessions for one session.
 	verdict func(*plansv1.SessionClaim) *plansv1.SessionVerdict
+	// plan is what every plan looks like, for the patient of the world.
+	plan *plansv1.Plan
+}
+
+// GetPlan answers with the world's plan under any id that is not of nobody.
+func (p *plans) GetPlan(ctx context.Context, in *plansv1.GetPlanRequest) (*plansv1.GetPlanResponse, error) {
+	if err := mine(ctx, "plan"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.plan == nil || in.GetPlanId() == "pln_nobody" {
+		return nil, fault.NotFoundf("plan")
+	}
+	plan := proto.CloneOf(p.plan)
+	plan.PlanId = in.GetPlanId()
+	return &plansv1.GetPlanResponse{Plan: plan}, nil
 }
 
 func newPlans(t testing.TB) *plans {
 	t.Helper()
 	p := &plans{ledger: map[string]*plansv1.SessionClaim{}}
-	p.producer = newProducer(t, "plans", func(r grpc.ServiceRegistrar) { plansv1.RegisterEntitlementServiceServer(r, p) })
+	p.producer = newProducer(t, "plans", func(r grpc.ServiceRegistrar) {
+		plansv1.RegisterEntitlementServiceServer(r, p)
+		plansv1.RegisterPlanServiceServer(r, p)
+	})
 	return p
 }
 

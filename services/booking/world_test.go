@@ -58,6 +58,7 @@ type world struct {
 
 	appointments bookingv1.AppointmentServiceClient
 	openings     bookingv1.OpeningServiceClient
+	courses      bookingv1.CourseServiceClient
 	holds        bookingv1.HoldServiceClient
 	types        bookingv1.AppointmentTypeServiceClient
 	shifts       bookingv1.ShiftServiceClient
@@ -111,6 +112,7 @@ func (w *world) start() {
 	conn := w.served.Conn()
 	w.appointments = bookingv1.NewAppointmentServiceClient(conn)
 	w.openings = bookingv1.NewOpeningServiceClient(conn)
+	w.courses = bookingv1.NewCourseServiceClient(conn)
 	w.holds = bookingv1.NewHoldServiceClient(conn)
 	w.types = bookingv1.NewAppointmentTypeServiceClient(conn)
 	w.shifts = bookingv1.NewShiftServiceClient(conn)

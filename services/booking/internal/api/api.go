@@ -19,6 +19,7 @@ import (
 func Register(r grpc.ServiceRegistrar, a *app.App) {
 	bookingv1.RegisterAppointmentServiceServer(r, &appointments{app: a})
 	bookingv1.RegisterOpeningServiceServer(r, &openings{app: a})
+	bookingv1.RegisterCourseServiceServer(r, &courses{app: a})
 	bookingv1.RegisterHoldServiceServer(r, &holds{app: a})
 	bookingv1.RegisterAppointmentTypeServiceServer(r, &types{app: a})
 	bookingv1.RegisterShiftServiceServer(r, &shifts{app: a})

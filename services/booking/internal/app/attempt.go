@@ -173,6 +173,7 @@ func (a *App) claim(ctx context.Context, att *store.Attempt) ([]peer.Grant, erro
 		claim.Sessions = append(claim.Sessions, peer.Session{
 			EntitlementID: item.EntitlementID, AppointmentID: item.AppointmentID, Replaces: item.ReplacesEntitlementID,
 			Start: visit.Start(), LocalDate: item.Appointment.LocalDate, Minutes: int(visit.End().Sub(visit.Start()) / time.Minute),
+			PractitionerID: item.Appointment.PractitionerID,
 		})
 	}
 	grants, err := a.Peers.ClaimSessions(ctx, claim)

@@ -103,9 +103,14 @@ func (a *App) recordOutcome(ctx context.Context, tx *sqldb.Tx, clinicID, id stri
 	if gate != nil && gate.Version > gateVersion {
 		return nil, errNewerGate
 	}
+	if att.Kind == store.AttemptMove && len(att.Items) > 1 {
+		if err := a.vacate(tx, att); err != nil {
+			return nil, err
+		}
+	}
 	var booked *store.Appointment
 	for i, item := range att.Items {
-		item.Appointment.CourseID, item.Appointment.GateVersion = courseOf(grants, item), gateVersion
+		item.Appointment.CourseID, item.Appointment.GateVersion = grantedCourse(grants, item), gateVersion
 		first, err := store.InsertUse(tx, clinicID, store.Use{
 			EntitlementID: item.EntitlementID, Outcome: store.OutcomeBooked, AppointmentID: item.AppointmentID, PatientID: att.PatientID,
 		})
@@ -131,8 +136,29 @@ func (a *App) recordOutcome(ctx context.Context, tx *sqldb.Tx, clinicID, id stri
 	return booked, nil
 }
 
-// courseOf is the course that plans has found for a session.
-func courseOf(grants []peer.Grant, item store.AttemptItem) string {
+// vacate gives up the old times of all sessions of a series before any takes its new one,
+// which may be another's old one.
+func (a *App) vacate(tx *sqldb.Tx, att *store.Attempt) error {
+	for _, item := range att.Items {
+		now, err := store.LockAppointment(tx, att.ClinicID, item.AppointmentID)
+		if err != nil {
+			return err
+		}
+		if now == nil || now.State != store.Booked {
+			return errChanged
+		}
+		if err := a.giveBack(tx, now); err != nil {
+			return err
+		}
+		if err := store.RemoveClaims(tx, att.ClinicID, item.Placed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grantedCourse is the course that plans has found for a session.
+func grantedCourse(grants []peer.Grant, item store.AttemptItem) string {
 	for _, g := range grants {
 		if g.EntitlementID == item.EntitlementID && g.CourseID != "" {
 			return g.CourseID

@@ -243,7 +243,7 @@ func (e *examination) conflicts(parts []part) (conflictList, error) {
 	var list conflictList
 	for _, c := range claims {
 		i := slices.IndexFunc(parts, func(p part) bool { return p.resourceID == c.ResourceID })
-		if !parts[i].span.Overlaps(c.Span) || c.HolderID == e.w.holderID {
+		if !parts[i].span.Overlaps(c.Span) || e.w.owns(c.HolderID) {
 			continue
 		}
 		if strings.HasPrefix(c.HolderID, "hold_") {

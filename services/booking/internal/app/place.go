@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	"github.com/upright-clinic/upright/services/booking/internal/calendar"
@@ -30,12 +31,25 @@ type wish struct {
 	holderID     string // the appointment or hold that the claims are for
 	moving       *store.Appointment
 	oldClaims    []store.Claim // what the moving appointment has
+	series       []string      // appointments that move together with it: their old time is theirs
+	later        bool          // a session of the same course comes before it, in the same attempt
 	holdID       string
 	ownerToken   string
 	override     string // staff's reason to book although something refuses
 	again        bool   // the same time was booked before: notice and horizon are not asked
 	explain      bool   // nothing will be written: nothing is locked
 	careful      bool   // the database has refused the first try: look before taking
+}
+
+// owns reports whether a claim in the way is the wish's own.
+func (w *wish) owns(holderID string) bool {
+	return holderID == w.holderID || slices.Contains(w.series, holderID)
+}
+
+// date is the civil date of the wish, where the practitioner works then.
+func (w *wish) date() civil.Date {
+	at, _ := w.clinic.WorksAt(w.practitioner.ID, w.typ.Footprint(w.start, w.minutes).Practitioner)
+	return w.clinic.DateAt(at, w.start.Time())
 }
 
 // placement is where a wish has its place.
@@ -196,7 +210,7 @@ func (e *examination) checkRules() error {
 		Start: p.footprint.Visit.Start(), Date: p.date, Today: today, Now: now,
 		UnderPlan: w.planID != "" || w.ungated,
 	}
-	if w.typ.Discipline == schedule.Massage && w.patientID != "" {
+	if w.typ.Discipline == schedule.Massage && w.patientID != "" && !w.later {
 		first, err := e.firstMassage()
 		if err != nil {
 			return err

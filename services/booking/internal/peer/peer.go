@@ -31,6 +31,7 @@ type Peers struct {
 	Places        directoryv1.PlaceServiceClient
 	Triage        intakev1.TriageServiceClient
 	Entitlements  plansv1.EntitlementServiceClient
+	Plans         plansv1.PlanServiceClient
 }
 
 // as lets booking ask in its own name: what it must know to decide is more than a patient
@@ -117,6 +118,7 @@ type Session struct {
 	Start                                  time.Time
 	LocalDate                              civil.Date
 	Minutes                                int
+	PractitionerID                         string // empty: the claim's
 }
 
 // Grant is what plans says of a session that was asked for.
@@ -135,6 +137,7 @@ func (c Claim) request() *plansv1.ClaimSessionsRequest {
 		req.Sessions = append(req.Sessions, &plansv1.SessionClaim{
 			EntitlementId: s.EntitlementID, AppointmentId: s.AppointmentID, ReplacesEntitlementId: s.Replaces,
 			StartTime: timestamppb.New(s.Start), LocalDate: s.LocalDate.String(), DurationMinutes: int32(s.Minutes),
+			PractitionerId: s.PractitionerID,
 		})
 	}
 	return req
@@ -169,7 +172,17 @@ func actor(ctx context.Context, clinicID string) context.Context {
 // CheckSessions asks what ClaimSessions would answer for each session alone: nil where it
 // would be granted, else the refusal.
 func (p *Peers) CheckSessions(ctx context.Context, c Claim) ([]*fault.Error, error) {
-	resp, err := p.Entitlements.CheckSessions(actor(ctx, c.ClinicID), &plansv1.CheckSessionsRequest{Claim: c.request()})
+	return p.check(ctx, &plansv1.CheckSessionsRequest{Claim: c.request()}, c.ClinicID)
+}
+
+// CheckTogether is CheckSessions for sessions that would be claimed at once: each is judged
+// beside those before it, by start, that are allowed.
+func (p *Peers) CheckTogether(ctx context.Context, c Claim) ([]*fault.Error, error) {
+	return p.check(ctx, &plansv1.CheckSessionsRequest{Claim: c.request(), Together: true}, c.ClinicID)
+}
+
+func (p *Peers) check(ctx context.Context, r *plansv1.CheckSessionsRequest, clinicID string) ([]*fault.Error, error) {
+	resp, err := p.Entitlements.CheckSessions(actor(ctx, clinicID), r)
 	if err != nil {
 		return nil, err
 	}

@@ -250,3 +250,15 @@ func FirstMassage(tx *sqldb.Tx, clinicID string, patientIDs []string, except str
 	}
 	return schedule.Slot(first.Int64 / grainMicros), first.Valid, nil
 }
+
+// ListPlanSessions returns the sessions of a plan that took place or will, by start, under any
+// of the person's records.
+func ListPlanSessions(tx *sqldb.Tx, clinicID, planID string, patientIDs []string) ([]*Appointment, error) {
+	args := []any{clinicID, planID}
+	for _, id := range patientIDs {
+		args = append(args, id)
+	}
+	return listAppointments(tx, expand(`select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and plan_id = $2 and state not in ('CANCELLED', 'NO_SHOW') and patient_id in (@)
+		order by starts_at, appointment_id`, 3, 1, len(patientIDs)), args...)
+}

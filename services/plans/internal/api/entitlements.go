@@ -35,7 +35,7 @@ func (s entitlementServer) CheckSessions(ctx context.Context, r *plansv1.CheckSe
 	if err != nil {
 		return nil, err
 	}
-	verdicts, err := s.app.CheckSessions(ctx, c)
+	verdicts, err := s.app.CheckSessions(ctx, c, r.GetTogether())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func claim(ctx context.Context, r *plansv1.ClaimSessionsRequest) (app.Claim, err
 		}
 		c.Sessions = append(c.Sessions, app.SessionClaim{
 			EntitlementID: s.GetEntitlementId(), AppointmentID: s.GetAppointmentId(), Start: instant(s.GetStartTime()), Date: d,
-			Minutes: int(s.GetDurationMinutes()), Replaces: s.GetReplacesEntitlementId(),
+			Minutes: int(s.GetDurationMinutes()), Replaces: s.GetReplacesEntitlementId(), PractitionerID: s.GetPractitionerId(),
 		})
 	}
 	return c, nil

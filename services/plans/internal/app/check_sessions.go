@@ -3,28 +3,38 @@ package app
 import (
 	"context"
 
+	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
+func each(asks []plan.Ask, judge func(plan.Ask) error) []error {
+	out := make([]error, len(asks))
+	for i, a := range asks {
+		out[i] = judge(a)
+	}
+	return out
+}
+
 // Verdict says whether one session would be granted; Refusal is nil when it would.
 type Verdict struct{ Refusal *fault.Error }
 
-// CheckSessions answers, for each session alone beside what is claimed already, what
-// ClaimSessions would, and changes nothing. NOT_FOUND for an unknown plan.
-func (a *App) CheckSessions(ctx context.Context, c Claim) ([]Verdict, error) {
+// CheckSessions answers, for each session beside what is claimed already, what ClaimSessions
+// would, and changes nothing: alone, or together with those before it that are allowed.
+// NOT_FOUND for an unknown plan.
+func (a *App) CheckSessions(ctx context.Context, c Claim, together bool) ([]Verdict, error) {
 	var verdicts []Verdict
 	err := a.withKnowledge(ctx, c, func() error {
 		return a.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-			verdicts, err = a.check(tx, c)
+			verdicts, err = a.check(tx, c, together)
 			return err
 		})
 	})
 	return verdicts, err
 }
 
-func (a *App) check(tx *sqldb.Tx, c Claim) ([]Verdict, error) {
+func (a *App) check(tx *sqldb.Tx, c Claim, together bool) ([]Verdict, error) {
 	survivor, _, err := store.Survivor(tx, c.ClinicID, c.PatientID)
 	if err != nil {
 		return nil, err
@@ -44,12 +54,16 @@ func (a *App) check(tx *sqldb.Tx, c Claim) ([]Verdict, error) {
 		}
 		return nil, err
 	}
-	asks, err := asksOf(entries, c)
+	asks, err := asksOf(tx, entries, c)
 	if err != nil {
 		return nil, err
 	}
-	for i, ask := range asks {
-		if err := s.Judge(ask); err != nil {
+	judged := s.Together
+	if !together {
+		judged = func(asks []plan.Ask) []error { return each(asks, s.Judge) }
+	}
+	for i, err := range judged(asks) {
+		if err != nil {
 			out[i].Refusal = fault.From(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -26,6 +27,8 @@ type SessionClaim struct {
 	Date          civil.Date // at the treating site
 	Minutes       int        // 0: not known
 	Replaces      string
+	// PractitionerID would give this one; empty is the claim's.
+	PractitionerID string
 }
 
 // Claim is sessions of one course of one plan: all are granted or none.
@@ -80,8 +83,12 @@ func (a *App) caughtUp(ctx context.Context) error {
 	return nil
 }
 
-// missing is what a transaction found that it would have to ask another service first.
-type missing struct{ gate, practitioner bool }
+// missing is what a transaction found that it would have to ask another service first: the
+// patient's gate, a practitioner.
+type missing struct {
+	gate         bool
+	practitioner string
+}
 
 func (missing) Error() string { return "plans: another service must be asked first" }
 
@@ -91,7 +98,7 @@ func (missing) Error() string { return "plans: another service must be asked fir
 func (a *App) withKnowledge(ctx context.Context, c Claim, f func() error) error {
 	err := f()
 	var m missing
-	for range 3 {
+	for range 3 + len(c.Sessions) {
 		if !errors.As(err, &m) {
 			return err
 		}
@@ -114,15 +121,15 @@ func (a *App) learn(ctx context.Context, c Claim, m missing) error {
 			return err
 		}
 	}
-	if !m.practitioner {
+	if m.practitioner == "" {
 		return nil
 	}
-	p, err := a.asks.Profession(ctx, c.ClinicID, c.PractitionerID)
+	p, err := a.asks.Profession(ctx, c.ClinicID, m.practitioner)
 	if err != nil {
 		return err
 	}
 	return a.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return store.PutPractitioner(tx, c.ClinicID, c.PractitionerID, p)
+		return store.PutPractitioner(tx, c.ClinicID, m.practitioner, p)
 	})
 }
 
@@ -155,7 +162,7 @@ func (a *App) claim(ctx context.Context, tx *sqldb.Tx, c Claim) ([]store.Entry, 
 	if err != nil {
 		return nil, err
 	}
-	asks, err := asksOf(entries, c)
+	asks, err := asksOf(tx, entries, c)
 	if err != nil {
 		return nil, err
 	}
@@ -218,8 +225,11 @@ func withTombstones(tx *sqldb.Tx, entries *[]store.Entry, c Claim) error {
 // situation is what decides about the sessions; missing when another service must be
 // asked first.
 func (a *App) situation(now time.Time, standing store.Standing, entries []store.Entry, c Claim) (plan.Situation, error) {
-	if !standing.GateKnown || !standing.PractitionerKnown {
-		return plan.Situation{}, missing{gate: !standing.GateKnown, practitioner: !standing.PractitionerKnown}
+	if m := (missing{gate: !standing.GateKnown}); m.gate || !standing.PractitionerKnown {
+		if !standing.PractitionerKnown {
+			m.practitioner = c.PractitionerID
+		}
+		return plan.Situation{}, m
 	}
 	course, ok := standing.Plan.Course(c.CourseID, c.Discipline)
 	if !ok {
@@ -269,10 +279,22 @@ func reused(message string) *fault.Error {
 
 // asksOf are the sessions as the rules see them. What a session replaces must be a session
 // of the same appointment: ENTITLEMENT_REUSED otherwise.
-func asksOf(entries []store.Entry, c Claim) ([]plan.Ask, error) {
+func asksOf(tx *sqldb.Tx, entries []store.Entry, c Claim) ([]plan.Ask, error) {
 	out := make([]plan.Ask, len(c.Sessions))
+	professions := map[string]string{"": "", c.PractitionerID: ""} // the situation has the claim's own
 	for i, s := range c.Sessions {
-		out[i] = plan.Ask{ID: s.EntitlementID, Date: s.Date, Start: s.Start, Minutes: s.Minutes, Replaces: s.Replaces}
+		profession, asked := professions[s.PractitionerID]
+		if !asked {
+			known, err := false, error(nil)
+			if profession, known, err = store.Profession(tx, c.ClinicID, s.PractitionerID); err != nil {
+				return nil, err
+			}
+			if !known {
+				return nil, missing{practitioner: s.PractitionerID}
+			}
+			professions[s.PractitionerID] = profession
+		}
+		out[i] = plan.Ask{ID: s.EntitlementID, Date: s.Date, Start: s.Start, Minutes: s.Minutes, Replaces: s.Replaces, Profession: profession}
 		for _, e := range entries {
 			if s.Replaces == "" || e.ID != s.Replaces {
 				continue
@@ -293,7 +315,7 @@ func (a *App) heldEntries(tx *sqldb.Tx, head store.Head, s plan.Situation, c Cla
 		e := store.Entry{
 			ClinicID: c.ClinicID, ID: sc.EntitlementID, PatientID: head.PatientID, OriginPatientID: c.PatientID,
 			AppointmentID: sc.AppointmentID, PlanID: s.Plan.ID, CourseID: s.Course.ID, Discipline: s.Course.Discipline,
-			PractitionerID: c.PractitionerID, State: Held, Counts: true, LocalDate: sc.Date, BookedDate: sc.Date, Start: sc.Start, Minutes: sc.Minutes,
+			PractitionerID: cmp.Or(sc.PractitionerID, c.PractitionerID), State: Held, Counts: true, LocalDate: sc.Date, BookedDate: sc.Date, Start: sc.Start, Minutes: sc.Minutes,
 			Replaces: sc.Replaces, PolicyVersion: a.cfg.Policy.Version, CreatedAt: tx.Now(), Version: 1,
 		}
 		if s.Discipline.Counted {

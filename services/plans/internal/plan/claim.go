@@ -35,6 +35,8 @@ type Ask struct {
 	// ReplacesRecord is that claim's injection record, under the id it has in
 	// Situation.Injections; empty for other kinds of care.
 	ReplacesRecord string
+	// Profession of who would give this one; empty is Situation.Profession.
+	Profession string
 }
 
 // Blocks are what intake knows against kinds of care for a patient, by discipline: ids of
@@ -95,19 +97,56 @@ type Situation struct {
 // Grant judges the sessions in the order of their dates, each beside the ones granted
 // before it. It returns nil when all are allowed, else the first refusal, with the claim
 // ("entitlement_id") and date that it is about.
+//
+// What any of them takes the place of is left out for all: booking decides them together, so
+// either every old one stands or every new one.
 func (s Situation) Grant(asks []Ask) error {
 	if err := s.standing(); err != nil {
 		return err
 	}
-	ordered := slices.Clone(asks)
-	slices.SortStableFunc(ordered, func(a, b Ask) int { return a.Start.Compare(b.Start) })
-	for _, a := range ordered {
-		if err := s.judge(a); err != nil {
-			return err
+	var refused error
+	s.eachTogether(asks, func(_ int, err error) bool {
+		refused = err
+		return err == nil
+	})
+	return refused
+}
+
+// Together judges the sessions as Grant does, and goes on after a refusal as if the refused
+// one had not been asked for: an answer for each, in the order asked.
+func (s Situation) Together(asks []Ask) []error {
+	out := make([]error, len(asks))
+	if err := s.standing(); err != nil {
+		for i := range out {
+			out[i] = err
 		}
-		s.take(a)
+		return out
 	}
-	return nil
+	s.eachTogether(asks, func(i int, err error) bool {
+		out[i] = err
+		return true
+	})
+	return out
+}
+
+// eachTogether judges the sessions by time, each beside the allowed ones before it, until
+// answer returns false.
+func (s Situation) eachTogether(asks []Ask, answer func(i int, err error) bool) {
+	order := make([]int, len(asks))
+	for i, a := range asks {
+		order[i] = i
+		s = s.without(a)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return asks[a].Start.Compare(asks[b].Start) })
+	for _, i := range order {
+		err := s.judge(asks[i])
+		if !answer(i, err) {
+			return
+		}
+		if err == nil {
+			s.take(asks[i])
+		}
+	}
 }
 
 // Judge answers for one session alone: nil or the refusal.
@@ -138,16 +177,29 @@ func (s Situation) standing() error {
 	case s.Asked != "" && s.Asked != s.Course.Discipline:
 		return s.refuse("WRONG_DISCIPLINE", "The course is of another kind of care.").
 			With("discipline", s.Course.Discipline).With("asked", s.Asked)
-	case s.Profession != "" && len(s.Discipline.Professions) > 0 && !slices.Contains(s.Discipline.Professions, s.Profession):
-		return s.refuse("WRONG_PROFESSION", "Somebody of another profession gives this kind of care.").
-			With("professions", strings.Join(s.Discipline.Professions, ","))
+	}
+	if err := s.mayGive(s.Profession); err != nil {
+		return err
 	}
 	return s.Blocks.judge(s.Course.Discipline)
+}
+
+// mayGive refuses a profession that does not give the care; one that is not known is left to
+// whoever books.
+func (s Situation) mayGive(profession string) error {
+	if profession == "" || len(s.Discipline.Professions) == 0 || slices.Contains(s.Discipline.Professions, profession) {
+		return nil
+	}
+	return s.refuse("WRONG_PROFESSION", "Somebody of another profession gives this kind of care.").
+		With("professions", strings.Join(s.Discipline.Professions, ","))
 }
 
 // judge is what depends on the date. The injection limit comes first: when several rules
 // refuse, that is the one to hear of.
 func (s Situation) judge(a Ask) error {
+	if err := s.mayGive(a.Profession); err != nil {
+		return s.about(a, err)
+	}
 	beside := s.without(a)
 	if s.Discipline.Counted {
 		if v := beside.limit(a.Date); !v.Allowed {

@@ -159,6 +159,44 @@ func TestAWholeCourseIsJudgedTogether(t *testing.T) {
 	}
 }
 
+// A series that moves as one leaves all its old times together: a session is not refused
+// because of the old time of another that moves too.
+func TestASeriesMovesTogether(t *testing.T) {
+	t.Parallel()
+	s := situation(t, "physiotherapy").having(ask("a", 0, 9), ask("b", 2, 9), ask("c", 4, 9))
+	var moved []Ask
+	for i, old := range []string{"a", "b", "c"} {
+		m := ask("new "+old, 2*i+1, 9)
+		m.Replaces = old
+		moved = append(moved, m)
+	}
+	if err := s.Grant(moved); err != nil {
+		t.Errorf("three to the days after: %v", err)
+	}
+	if err := s.Grant(moved[:1]); err != nil {
+		t.Errorf("one alone: %v", err)
+	}
+	if err := s.Grant(append(moved, ask("d", 6, 9))); !fault.Is(err, "PLAN_FREQUENCY") {
+		t.Errorf("a fourth in the week beside them: %v", err)
+	}
+}
+
+func TestTogetherGoesOnAfterARefusal(t *testing.T) {
+	t.Parallel()
+	s := situation(t, "physiotherapy")
+	got := s.Together([]Ask{ask("d", 6, 9), ask("a", 0, 9), ask("b", 2, 9), ask("c", 4, 9), ask("e", 7, 9)})
+	for i, reason := range []string{"PLAN_FREQUENCY", "", "", "", ""} {
+		if (reason == "") != (got[i] == nil) || reason != "" && !fault.Is(got[i], reason) {
+			t.Errorf("session %d: %v, want %q", i, got[i], reason)
+		}
+	}
+	chiro := ask("f", 9, 9)
+	chiro.Profession = "CHIROPRACTOR"
+	if err := s.Grant([]Ask{ask("a", 0, 9), chiro}); !fault.Is(err, "WRONG_PROFESSION") {
+		t.Errorf("one session with another profession: %v", err)
+	}
+}
+
 // Whatever is granted keeps every rule, in whatever order it is asked; and the date that a
 // refusal names is allowed, and no earlier one is.
 func TestGrantsKeepEveryRule(t *testing.T) {

@@ -260,6 +260,15 @@ func GateOf(tx *sqldb.Tx, clinicID, patientID string) (Gate, bool, error) {
 	return g, true, errors.Join(decode(hard, &g.Blocks.Hard), decode(soft, &g.Blocks.Soft))
 }
 
+// Profession gives what directory said of a practitioner, and whether it was ever asked.
+func Profession(tx *sqldb.Tx, clinicID, practitionerID string) (profession string, known bool, err error) {
+	err = tx.QueryRow(`SELECT profession FROM practitioners WHERE clinic_id = $1 AND practitioner_id = $2`, clinicID, practitionerID).Scan(&profession)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return "", false, nil
+	}
+	return profession, err == nil, err
+}
+
 // PutPractitioner keeps what directory said of a practitioner.
 func PutPractitioner(tx *sqldb.Tx, clinicID, practitionerID, profession string) error {
 	_, err := tx.Exec(`INSERT INTO practitioners (clinic_id, practitioner_id, profession) VALUES ($1, $2, $3)

@@ -104,8 +104,10 @@ type SessionClaim struct {
 	ReplacesEntitlementId string `protobuf:"bytes,5,opt,name=replaces_entitlement_id,json=replacesEntitlementId,proto3" json:"replaces_entitlement_id,omitempty"`
 	// Length in minutes; 0 when it is not known, and is then not checked.
 	DurationMinutes int32 `protobuf:"varint,6,opt,name=duration_minutes,json=durationMinutes,proto3" json:"duration_minutes,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Who would give this session; empty is the request's practitioner.
+	PractitionerId string `protobuf:"bytes,7,opt,name=practitioner_id,json=practitionerId,proto3" json:"practitioner_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SessionClaim) Reset() {
@@ -178,6 +180,13 @@ func (x *SessionClaim) GetDurationMinutes() int32 {
 		return x.DurationMinutes
 	}
 	return 0
+}
+
+func (x *SessionClaim) GetPractitionerId() string {
+	if x != nil {
+		return x.PractitionerId
+	}
+	return ""
 }
 
 // ClaimSessionsRequest asks for sessions of one course of one plan.
@@ -330,7 +339,10 @@ func (x *ClaimSessionsResponse) GetEntitlements() []*Entitlement {
 type CheckSessionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The claim as it would be made; entitlement ids may be placeholders.
-	Claim         *ClaimSessionsRequest `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	Claim *ClaimSessionsRequest `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
+	// True judges each session beside those before it, by start, that are allowed, as one claim
+	// for all of them would be; false judges each alone.
+	Together      bool `protobuf:"varint,2,opt,name=together,proto3" json:"together,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -372,10 +384,17 @@ func (x *CheckSessionsRequest) GetClaim() *ClaimSessionsRequest {
 	return nil
 }
 
+func (x *CheckSessionsRequest) GetTogether() bool {
+	if x != nil {
+		return x.Together
+	}
+	return false
+}
+
 // CheckSessionsResponse answers per session, in the order asked.
 type CheckSessionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One verdict a session, each taken alone beside what is already claimed.
+	// One verdict a session, beside what is already claimed.
 	Verdicts      []*SessionVerdict `protobuf:"bytes,1,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -723,7 +742,7 @@ var File_upright_plans_v1_entitlement_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\n" +
-	"*upright/plans/v1/entitlement_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\x1a\x1eupright/type/v1/clinical.proto\"\xf1\x02\n" +
+	"*upright/plans/v1/entitlement_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\x1a\x1eupright/type/v1/clinical.proto\"\xa3\x03\n" +
 	"\fSessionClaim\x120\n" +
 	"\x0eentitlement_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x05\x18@R\rentitlementId\x120\n" +
 	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x05\x18@R\rappointmentId\x12A\n" +
@@ -733,7 +752,8 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"local_date\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\tlocalDate\x12?\n" +
 	"\x17replaces_entitlement_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x15replacesEntitlementId\x125\n" +
 	"\x10duration_minutes\x18\x06 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe0\x03(\x00R\x0fdurationMinutes\"\xe9\x02\n" +
+	"\xbaH\a\x1a\x05\x18\xe0\x03(\x00R\x0fdurationMinutes\x120\n" +
+	"\x0fpractitioner_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x0epractitionerId\"\xe9\x02\n" +
 	"\x14ClaimSessionsRequest\x12&\n" +
 	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12(\n" +
 	"\n" +
@@ -747,9 +767,10 @@ const file_upright_plans_v1_entitlement_service_proto_rawDesc = "" +
 	"\bsessions\x18\a \x03(\v2\x1e.upright.plans.v1.SessionClaimB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10<R\bsessions\"Z\n" +
 	"\x15ClaimSessionsResponse\x12A\n" +
-	"\fentitlements\x18\x01 \x03(\v2\x1d.upright.plans.v1.EntitlementR\fentitlements\"\\\n" +
+	"\fentitlements\x18\x01 \x03(\v2\x1d.upright.plans.v1.EntitlementR\fentitlements\"x\n" +
 	"\x14CheckSessionsRequest\x12D\n" +
-	"\x05claim\x18\x01 \x01(\v2&.upright.plans.v1.ClaimSessionsRequestB\x06\xbaH\x03\xc8\x01\x01R\x05claim\"U\n" +
+	"\x05claim\x18\x01 \x01(\v2&.upright.plans.v1.ClaimSessionsRequestB\x06\xbaH\x03\xc8\x01\x01R\x05claim\x12\x1a\n" +
+	"\btogether\x18\x02 \x01(\bR\btogether\"U\n" +
 	"\x15CheckSessionsResponse\x12<\n" +
 	"\bverdicts\x18\x01 \x03(\v2 .upright.plans.v1.SessionVerdictR\bverdicts\"\x88\x01\n" +
 	"\x0eSessionVerdict\x12\x18\n" +
