@@ -15,6 +15,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,7 @@ import (
 	"github.com/upright-clinic/upright/gateway/internal/limit"
 	"github.com/upright-clinic/upright/gateway/internal/live"
 	"github.com/upright-clinic/upright/gateway/internal/page"
+	"github.com/upright-clinic/upright/gateway/internal/pass"
 	"github.com/upright-clinic/upright/gateway/internal/problem"
 	"github.com/upright-clinic/upright/gateway/internal/route"
 	"github.com/upright-clinic/upright/gateway/internal/session"
@@ -93,6 +95,10 @@ type Kit struct {
 	Bus *eventbus.Bus
 	// Telemetry receives spans and metrics; nil discards them.
 	Telemetry *telemetry.Telemetry
+	// LinkKey seals the links by which patients come in without signing in: pass.KeySize bytes
+	// that every gateway of an installation shares and that outlive it. Nil makes a key that
+	// dies with the process, and the links with it.
+	LinkKey []byte
 	// Checks are what must be there, or is good to have, for /readyz.
 	Checks []daemon.Check
 	// Clock tells the time; nil means the system's.
@@ -132,7 +138,7 @@ func New(ctx context.Context, cfg Config, kit Kit) (*Gateway, error) {
 	dist := web.Dist(cfg.Dev)
 	g.site, err = page.New(page.Config{
 		Peer: kit.Peer, Files: web.Files(cfg.Dev), Reload: cfg.Dev != "", Asset: static.URL, Sessions: g.sessions, Cookies: g.cookies,
-		Diary: web.Built(dist), Document: openapi.Document, Clock: kit.Clock, Log: kit.Log,
+		Diary: web.Built(dist), Document: openapi.Document, LinkKey: kit.LinkKey, Clock: kit.Clock, Log: kit.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -237,6 +243,10 @@ func (k Kit) withDefaults(ctx context.Context) (Kit, error) {
 	}
 	if k.Clock == nil {
 		k.Clock = clock.System
+	}
+	if k.LinkKey == nil {
+		k.LinkKey = make([]byte, pass.KeySize)
+		_, _ = rand.Read(k.LinkKey) // it never fails
 	}
 	if k.Log == nil {
 		k.Log = slog.New(slog.DiscardHandler)

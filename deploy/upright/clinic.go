@@ -25,6 +25,7 @@ import (
 // clinic is every service of the program, wired to each other through in-process channels
 // with the same interceptors, access rules and signatures as over a network.
 type clinic struct {
+	data     string // the data folder
 	keys     *authn.Keyring
 	tel      *telemetry.Telemetry
 	log      *slog.Logger
@@ -53,7 +54,7 @@ var builders = map[string]func(context.Context, daemon.Kit) (daemon.Service, err
 
 // openClinic opens and migrates the databases and builds the services. Nothing runs yet.
 func openClinic(ctx context.Context, s storage, nats string, tel *telemetry.Telemetry) (c *clinic, err error) {
-	c = &clinic{tel: tel, log: tel.Log(), servers: map[string]*rpc.Server{}, services: map[string]daemon.Service{}, dbs: map[string]*sqldb.DB{}}
+	c = &clinic{data: s.Data, tel: tel, log: tel.Log(), servers: map[string]*rpc.Server{}, services: map[string]daemon.Service{}, dbs: map[string]*sqldb.DB{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/upright-clinic/upright/gateway"
+	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/daemon"
 )
@@ -44,11 +48,15 @@ func (c *clinic) newFront(ctx context.Context, l listening) (*front, error) {
 			return nil
 		}})
 	}
+	linkKey, err := c.linkKey()
+	if err != nil {
+		return nil, err
+	}
 	g, err := gateway.New(ctx, gateway.Config{
 		Secure: l.TLSCert != "" || l.Secure, Dev: l.Dev, TrustedProxies: l.TrustedProxy,
 		AddressRate: gateway.Rate{PerSecond: l.AddressRate, Burst: burst(l.AddressRate)},
 		AccountRate: gateway.Rate{PerSecond: l.AccountRate, Burst: burst(l.AccountRate)},
-	}, gateway.Kit{Peer: edge, Bus: c.bus, Telemetry: c.tel, Checks: checks, Clock: clock.System, Log: c.log})
+	}, gateway.Kit{Peer: edge, Bus: c.bus, LinkKey: linkKey, Telemetry: c.tel, Checks: checks, Clock: clock.System, Log: c.log})
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +65,24 @@ func (c *clinic) newFront(ctx context.Context, l listening) (*front, error) {
 		return nil, err
 	}
 	return &front{gateway: g, server: g.Server(), listener: listener, settings: l}, nil
+}
+
+// linkKey is what the patients' links are sealed with. The keys by which the services of this
+// process know each other are new at each start; this one is kept in the data folder, so that
+// a link in somebody's mail outlives a restart.
+func (c *clinic) linkKey() ([]byte, error) {
+	dir := filepath.Join(c.data, "keys")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := authn.WriteKeyPair(dir, "gateway"); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	keys, err := authn.LoadKeyring(dir)
+	if err != nil {
+		return nil, err
+	}
+	return keys.Secret("gateway", "links")
 }
 
 // burst is what may come at once after a pause: four seconds' worth.

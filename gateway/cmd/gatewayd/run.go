@@ -66,6 +66,7 @@ type program struct {
 	log     *slog.Logger
 	conns   map[string]grpc.ClientConnInterface
 	checks  []daemon.Check
+	linkKey []byte
 	closers []func(context.Context) error
 }
 
@@ -91,7 +92,7 @@ func run(ctx context.Context, args []string, logTo io.Writer, listening func(net
 	}
 	g, err := gateway.New(ctx, p.config(), gateway.Kit{
 		Peer: func(service string) grpc.ClientConnInterface { return p.conns[service] },
-		Bus:  bus, Telemetry: p.tel, Checks: p.checks, Clock: clock.System, Log: p.log,
+		Bus:  bus, LinkKey: p.linkKey, Telemetry: p.tel, Checks: p.checks, Clock: clock.System, Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -137,6 +138,9 @@ func (p *program) connect() error {
 	}
 	signer, err := keys.EdgeSigner("gateway", clock.System)
 	if err != nil {
+		return fmt.Errorf("--keys %s: %w", p.flags.Keys, err)
+	}
+	if p.linkKey, err = keys.Secret("gateway", "links"); err != nil { // the same for every gateway with this key
 		return fmt.Errorf("--keys %s: %w", p.flags.Keys, err)
 	}
 	transport, err := p.transport()

@@ -35,8 +35,18 @@ type wish struct {
 	Move string
 }
 
-// wish reads what is known from the form or the address.
+// wish reads what is known from the form or the address. Whoever comes by a link can wish for
+// what it is for and nothing else.
 func (c *call) wish() wish {
+	w := c.asked()
+	if c.grant != nil {
+		w.Patient, w.Type, w.Plan, w.Course, w.Move = c.grant.PatientID, c.grant.TypeID, c.grant.PlanID, c.grant.CourseID, c.grant.AppointmentID
+	}
+	return w
+}
+
+// asked is what the form or the address says.
+func (c *call) asked() wish {
 	return wish{
 		Patient: c.either("patient"), Type: c.either("type"), Practitioner: c.either("practitioner"),
 		Plan: c.either("plan"), Course: c.either("course"), Mode: c.either("mode"), Part: c.either("part"),
@@ -154,6 +164,9 @@ func (c *call) nameForBooking(b *bookable) (string, error) {
 		p, err := c.patient(b.Wish.Patient)
 		return patientName(p), err
 	}
+	if c.grant != nil {
+		return "", nil // whoever has the link need not be told more than it shows
+	}
 	for _, p := range c.actingFor() {
 		if p.GetPatientId() == b.Wish.Patient && p.GetRelation() != "SELF" {
 			return p.GetDisplayName(), nil
@@ -173,17 +186,17 @@ type timesPageData struct {
 	// Nearest are the free times closest to one that was just lost.
 	Nearest []freeTime
 	// AllTheSame asks for that one all the same; for staff who may.
-	AllTheSame   []pair
-	Days         []day
-	Refused      []string
-	Filters      []Field
-	Earlier      string
-	Later        string
-	Next         string // address of the page with the next free time
-	NextDate     string
-	First, Last  string
-	More         bool
-	Manual       []Field
+	AllTheSame  []pair
+	Days        []day
+	Refused     []string
+	Filters     []Field
+	Earlier     string
+	Later       string
+	Next        string // address of the page with the next free time
+	NextDate    string
+	First, Last string
+	More        bool
+	Manual      []Field
 }
 
 // day is a day's free times.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/upright-clinic/upright/gateway/internal/exchange"
+	"github.com/upright-clinic/upright/gateway/internal/pass"
 	"github.com/upright-clinic/upright/gateway/internal/problem"
 	"github.com/upright-clinic/upright/gateway/internal/words"
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
@@ -30,6 +31,10 @@ type call struct {
 	r   *http.Request
 	x   *exchange.Exchange
 	cat *words.Catalog
+	// grant is the link that opened the page, and acting whoever it lets act; nil when
+	// somebody is signed in or nobody is.
+	grant  *pass.Grant
+	acting authn.Principal
 }
 
 func (s *Site) call(w http.ResponseWriter, r *http.Request) *call {
@@ -57,8 +62,12 @@ func (c *call) read() error {
 // ctx is the context of calls to services.
 func (c *call) ctx() context.Context { return c.r.Context() }
 
-// who is the person who is signed in; a zero principal when nobody is.
+// who is the person who is signed in, or whoever acts by the link that opened the page; a
+// zero principal when there is neither.
 func (c *call) who() authn.Principal {
+	if c.grant != nil {
+		return c.acting
+	}
 	if c.x.Session == nil {
 		return authn.Principal{}
 	}

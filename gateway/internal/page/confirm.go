@@ -16,8 +16,8 @@ type confirmPage struct {
 	HeldMinutes int
 	// HeldUntil is when the hold ends, on the clinic's clock with the zone in words.
 	HeldUntil string
-	Minutes     int32
-	Hidden      []pair
+	Minutes   int32
+	Hidden    []pair
 	// Refusals are shown when staff book although something refuses.
 	Refusals []refusal
 	Reason   *Field

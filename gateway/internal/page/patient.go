@@ -277,15 +277,16 @@ type appointmentPage struct {
 	Was     string
 	Back    []pair
 	MoveURL string
-	Staff     bool
-	Reasons   []Option
-	Flags     []string
-	Actions   []action
+	Staff   bool
+	Reasons []Option
+	Flags   []string
+	Actions []action
 }
 
-// appointmentView makes the page of one appointment.
-func (c *call) appointmentView(base, book string, staff bool) (*view, error) {
-	got, err := c.clients.appointments.GetAppointment(c.ctx(), &bookingv1.GetAppointmentRequest{AppointmentId: c.path("appointment_id")})
+// appointmentView makes the page of one appointment. Its actions are below base, and free
+// times to move it to below book.
+func (c *call) appointmentView(id, base, book string, staff bool) (*view, error) {
+	got, err := c.clients.appointments.GetAppointment(c.ctx(), &bookingv1.GetAppointmentRequest{AppointmentId: id})
 	if err != nil {
 		return nil, err
 	}
@@ -293,9 +294,12 @@ func (c *call) appointmentView(base, book string, staff bool) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := appointmentPage{visit: list[0], Base: base + "/" + list[0].GetAppointmentId(), Staff: staff}
+	d := appointmentPage{visit: list[0], Base: base, Staff: staff}
 	if d.GetState() == "BOOKED" {
 		d.Change, d.CanCancel = wish{Move: d.GetAppointmentId()}.To(book+"/times"), true
+		if c.grant != nil { // the link says which visit
+			d.Change = book + "/times"
+		}
 	}
 	until := d.GetUndoExpireTime()
 	d.CanUndo = d.GetState() == "CANCELLED" && until != nil && until.AsTime().After(c.cfg.Clock.Now())
@@ -333,7 +337,8 @@ func (c *call) justDone(d *appointmentPage, book string) {
 
 // meAppointment shows a patient's appointment.
 func (s *Site) meAppointment(c *call) error {
-	v, err := c.appointmentView("/me/appointments", "/me/book", false)
+	id := c.path("appointment_id")
+	v, err := c.appointmentView(id, "/me/appointments/"+id, "/me/book", false)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/upright-clinic/upright/gateway/internal/apidoc"
+	"github.com/upright-clinic/upright/gateway/internal/pass"
 	"github.com/upright-clinic/upright/gateway/internal/route"
 	"github.com/upright-clinic/upright/gateway/internal/session"
 	"github.com/upright-clinic/upright/gateway/internal/words"
@@ -50,6 +51,8 @@ type Config struct {
 	Diary bool
 	// Document is the OpenAPI document that /docs explains.
 	Document []byte
+	// LinkKey seals the links by which patients come in without signing in.
+	LinkKey []byte
 	// Clock tells the time.
 	Clock clock.Clock
 	// Log receives what went wrong on our side.
@@ -62,6 +65,7 @@ type Site struct {
 	library *words.Library
 	pages   map[string]*template.Template
 	clients clients
+	links   *pass.Sealer
 
 	mu       sync.Mutex
 	clinics  map[string]cachedClinic
@@ -105,9 +109,13 @@ func New(cfg Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	links, err := pass.New(cfg.LinkKey)
+	if err != nil {
+		return nil, err
+	}
 	directory, intake, plans, booking := cfg.Peer("directory"), cfg.Peer("intake"), cfg.Peer("plans"), cfg.Peer("booking")
 	return &Site{
-		cfg: cfg, library: library, pages: pages, clinics: map[string]cachedClinic{},
+		cfg: cfg, library: library, pages: pages, links: links, clinics: map[string]cachedClinic{},
 		docsOnce: sync.OnceValues(func() (*apidoc.API, error) { return apidoc.Parse(cfg.Document) }),
 		clients: clients{
 			accounts:       directoryv1.NewAccountServiceClient(directory),
@@ -155,6 +163,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.patientRoutes()...)
 	rows = append(rows, s.intakeRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
+	rows = append(rows, s.linkRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

@@ -66,8 +66,8 @@ type dayVisit struct {
 // action is one button.
 type action struct{ Path, Label, Class string }
 
-// dayList shows a day by time, of everybody or of one practitioner. It is the diary as a
-// table: it prints, and works without JavaScript.
+// dayList shows a day by time or by practitioner, of everybody or of one practitioner. It is
+// the diary as a table: it prints, and works without JavaScript.
 func (s *Site) dayList(c *call) error {
 	clinic, err := c.clinic()
 	if err != nil {
@@ -79,19 +79,11 @@ func (s *Site) dayList(c *call) error {
 	if c.query("mine") != "" {
 		who = c.who().PractitionerID
 	}
-	view := dayView(c.query("view"))
-	list, err := c.appointments(&bookingv1.ListAppointmentsRequest{Date: on.String(), PractitionerId: who})
-	if err != nil {
-		return err
-	}
-	all, err := c.visits(list, true)
-	if err != nil {
-		return err
-	}
 	practitioners, err := c.practitioners()
 	if err != nil {
 		return err
 	}
+	view := dayView(c.query("view"))
 	here := func(d civil.Date) string {
 		return address("/staff/day", "date", d.String(), "practitioner", who, "view", view)
 	}
@@ -103,6 +95,36 @@ func (s *Site) dayList(c *call) error {
 			Kind: "select", Name: "practitioner", Label: c.cat.T("day.with"), Value: who,
 			Options: append([]Option{{Label: c.cat.T("times.anyone")}}, practitionerOptions(practitioners)...),
 		},
+	}
+	for _, name := range []string{"", "table"} {
+		to := address("/staff/day", "date", on.String(), "practitioner", who, "view", name)
+		p.Views = append(p.Views, link{Href: to, Text: c.cat.T("desk.view_" + cmp.Or(name, "list")), Current: name == view})
+	}
+	if err := c.dayVisits(&p, on, who); err != nil {
+		return err
+	}
+	if p.Holds, err = c.heldTimes(on, who, practitioners); err != nil {
+		return err
+	}
+	if view == "table" {
+		if p.Table, err = c.dayTable(on, who, practitioners, p.Visits, p.Holds); err != nil {
+			return err
+		}
+	}
+	v := c.view(p.Heading, p)
+	v.Wide = true
+	return c.show("day", v)
+}
+
+// dayVisits fills in the appointments of the day, and who of them waits.
+func (c *call) dayVisits(p *dayPage, on civil.Date, who string) error {
+	list, err := c.appointments(&bookingv1.ListAppointmentsRequest{Date: on.String(), PractitionerId: who})
+	if err != nil {
+		return err
+	}
+	all, err := c.visits(list, true)
+	if err != nil {
+		return err
 	}
 	now := c.cfg.Clock.Now()
 	for _, v := range all {
@@ -116,24 +138,10 @@ func (s *Site) dayList(c *call) error {
 	slices.SortStableFunc(p.Visits, func(a, b dayVisit) int {
 		return cmp.Or(cmp.Compare(a.GetLocalStart(), b.GetLocalStart()), cmp.Compare(a.Practitioner, b.Practitioner))
 	})
-	if p.Holds, err = c.heldTimes(on, who, practitioners); err != nil {
-		return err
-	}
 	if p.IsToday {
 		p.Waiting = waitingRoom(p.Visits, now)
 	}
-	for _, name := range []string{"", "table"} {
-		to := address("/staff/day", "date", on.String(), "practitioner", who, "view", name)
-		p.Views = append(p.Views, link{Href: to, Text: c.cat.T("desk.view_" + cmp.Or(name, "list")), Current: name == view})
-	}
-	if view == "table" {
-		if p.Table, err = c.dayTable(on, who, practitioners, p.Visits, p.Holds); err != nil {
-			return err
-		}
-	}
-	v := c.view(p.Heading, p)
-	v.Wide = true
-	return c.show("day", v)
+	return nil
 }
 
 // running reports whether an appointment goes on at this moment.
@@ -158,7 +166,8 @@ func (c *call) actions(state string) []action {
 
 // staffAppointment shows one appointment.
 func (s *Site) staffAppointment(c *call) error {
-	v, err := c.appointmentView("/staff/appointments", "/staff/book", true)
+	id := c.path("appointment_id")
+	v, err := c.appointmentView(id, "/staff/appointments/"+id, "/staff/book", true)
 	if err != nil {
 		return err
 	}

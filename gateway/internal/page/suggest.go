@@ -27,6 +27,8 @@ type suggestion struct {
 	Hidden []pair
 	// All is the address of every free time.
 	All string
+	// Link makes a link by which the patient books it; for staff.
+	Link []pair
 }
 
 // suggest makes suggestions for a patient: for each course of a plan that has sessions left,
@@ -47,6 +49,9 @@ func (c *call) suggest(base, action string, staff bool, patient string, cards []
 			return nil, err
 		}
 		s.Why = card.Plan.GetName()
+		if staff {
+			s.Link = w.Hidden()
+		}
 		all = append(all, s)
 	}
 	if len(all) > 0 {

@@ -154,13 +154,18 @@ var functions = template.FuncMap{
 func (c *call) view(title string, d any) *view {
 	v := &view{
 		Catalog: c.cat, Title: title, Site: "Upright", Home: "/", D: d,
-		SignedIn: c.x.Session != nil, asset: c.cfg.Asset, path: c.r.URL.Path,
+		SignedIn: c.x.Session != nil && c.grant == nil, asset: c.cfg.Asset, path: c.r.URL.Path,
 	}
 	if v.SignedIn {
 		if clinic, err := c.clinic(); err == nil {
 			v.Site = clinic.GetPublicName()
 		}
 		v.Nav = c.nav()
+	}
+	if c.grant != nil {
+		if clinic, err := c.clinic(); err == nil {
+			v.Site, v.Home = clinic.GetPublicName(), "/c/"+clinic.GetSlug()
+		}
 	}
 	if done := c.query("done"); done != "" {
 		v.Done = c.cat.Or("done."+done, "")

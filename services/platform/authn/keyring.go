@@ -2,7 +2,9 @@ package authn
 
 import (
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -198,6 +200,20 @@ func (k *Keyring) key(service string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("authn: the keyring has no %s%s", service, privateSuffix)
 	}
 	return key, nil
+}
+
+// SecretSize is the length of what [Keyring.Secret] returns.
+const SecretSize = 32
+
+// Secret derives a symmetric key for a purpose from the private key of a service: every process
+// that has the key gets the same one, and other purposes get others. It fails when the ring has
+// no private key of the service.
+func (k *Keyring) Secret(service, purpose string) ([]byte, error) {
+	key, err := k.key(service)
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Key(sha256.New, key.Seed(), nil, "upright secret: "+purpose, SecretSize)
 }
 
 // Verifier returns the verifier of a service. It trusts every service of the ring.

@@ -142,3 +142,34 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestSecretIsTheKeysOwn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, service := range []string{"gateway", "booking"} {
+		if err := authn.WriteKeyPair(dir, service); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := func(service, purpose string) string {
+		t.Helper()
+		ring, err := authn.LoadKeyring(dir) // another process
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ring.Secret(service, purpose)
+		if err != nil || len(got) != authn.SecretSize {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		return string(got)
+	}
+	if first, second := secret("gateway", "links"), secret("gateway", "links"); first != second {
+		t.Error("two processes with the key have different secrets")
+	}
+	if secret("gateway", "links") == secret("gateway", "other") || secret("gateway", "links") == secret("booking", "links") {
+		t.Error("a secret is used for two things")
+	}
+	if _, err := (&authn.Keyring{}).Secret("gateway", "links"); err == nil {
+		t.Error("a secret without a key")
+	}
+}
