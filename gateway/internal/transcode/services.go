@@ -51,6 +51,7 @@ var services = []service{
 	of(bookingv1.AppointmentService_ServiceDesc, bookingv1.NewAppointmentServiceClient, bookingv1.RegisterAppointmentServiceHandlerClient),
 	of(bookingv1.AppointmentTypeService_ServiceDesc, bookingv1.NewAppointmentTypeServiceClient, bookingv1.RegisterAppointmentTypeServiceHandlerClient),
 	of(bookingv1.CourseService_ServiceDesc, bookingv1.NewCourseServiceClient, bookingv1.RegisterCourseServiceHandlerClient),
+	of(bookingv1.CalendarService_ServiceDesc, bookingv1.NewCalendarServiceClient, bookingv1.RegisterCalendarServiceHandlerClient),
 	of(bookingv1.HoldService_ServiceDesc, bookingv1.NewHoldServiceClient, bookingv1.RegisterHoldServiceHandlerClient),
 	of(bookingv1.OpeningService_ServiceDesc, bookingv1.NewOpeningServiceClient, bookingv1.RegisterOpeningServiceHandlerClient),
 	of(bookingv1.ShiftService_ServiceDesc, bookingv1.NewShiftServiceClient, bookingv1.RegisterShiftServiceHandlerClient),

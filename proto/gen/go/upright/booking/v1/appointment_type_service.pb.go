@@ -81,7 +81,13 @@ type AppointmentType struct {
 	// True: not offered any more.
 	Inactive bool `protobuf:"varint,24,opt,name=inactive,proto3" json:"inactive,omitempty"`
 	// Version, for optimistic concurrency.
-	Etag          string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many patients share a session, such as a class; 0 and 1 mean one. The first booking
+	// takes practitioner, room and equipment, later ones of the same start take a seat each.
+	Capacity int32 `protobuf:"varint,26,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// True: patients are offered only starts that do not cost the practitioner another session
+	// of the same length; see ListOpeningsRequest.packing.
+	OfferPacked   bool `protobuf:"varint,27,opt,name=offer_packed,json=offerPacked,proto3" json:"offer_packed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +295,20 @@ func (x *AppointmentType) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *AppointmentType) GetCapacity() int32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *AppointmentType) GetOfferPacked() bool {
+	if x != nil {
+		return x.OfferPacked
+	}
+	return false
 }
 
 // CreateAppointmentTypeRequest holds a type without id.
@@ -690,7 +710,7 @@ var File_upright_booking_v1_appointment_type_service_proto protoreflect.FileDesc
 
 const file_upright_booking_v1_appointment_type_service_proto_rawDesc = "" +
 	"\n" +
-	"1upright/booking/v1/appointment_type_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cupright/type/v1/access.proto\"\x88\f\n" +
+	"1upright/booking/v1/appointment_type_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cupright/type/v1/access.proto\"\xd2\f\n" +
 	"\x0fAppointmentType\x127\n" +
 	"\x13appointment_type_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x11appointmentTypeId\x12,\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x12k\n" +
@@ -727,7 +747,9 @@ const file_upright_booking_v1_appointment_type_service_proto_rawDesc = "" +
 	"\x15cancel_notice_minutes\x18\x16 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\xd1\x02(\x00R\x13cancelNoticeMinutes\x12G\n" +
 	"\x12meeting_uri_prefix\x18\x17 \x01(\tB\x19\xbaH\x16r\x14\x18\xc8\x012\x0f^(https://.+)?$R\x10meetingUriPrefix\x12\x1a\n" +
 	"\binactive\x18\x18 \x01(\bR\binactive\x12\x1b\n" +
-	"\x04etag\x18\x19 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"\x9f\x01\n" +
+	"\x04etag\x18\x19 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12%\n" +
+	"\bcapacity\x18\x1a \x01(\x05B\t\xbaH\x06\x1a\x04\x18<(\x00R\bcapacity\x12!\n" +
+	"\foffer_packed\x18\x1b \x01(\bR\vofferPacked\"\x9f\x01\n" +
 	"\x1cCreateAppointmentTypeRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12V\n" +

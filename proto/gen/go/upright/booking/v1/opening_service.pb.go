@@ -56,7 +56,17 @@ type ListOpeningsRequest struct {
 	// COMPACT: at most this many groups, 0 means all.
 	PageSize int32 `protobuf:"varint,13,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the last page ended.
-	PageToken     string `protobuf:"bytes,14,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,14,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only starts on these weekdays.
+	Weekdays []string `protobuf:"bytes,15,rep,name=weekdays,proto3" json:"weekdays,omitempty"`
+	// Only starts at or after this wall time, HH:MM.
+	FromLocalTime string `protobuf:"bytes,16,opt,name=from_local_time,json=fromLocalTime,proto3" json:"from_local_time,omitempty"`
+	// Only visits that end by this wall time, HH:MM or 24:00.
+	ToLocalTime string `protobuf:"bytes,17,opt,name=to_local_time,json=toLocalTime,proto3" json:"to_local_time,omitempty"`
+	// PACKED leaves out starts that would cost the practitioner another session of the same
+	// length: of three sessions that fit into a free afternoon it never makes two. ALL offers
+	// every start. Empty takes ALL for staff and for patients what the type says.
+	Packing       string `protobuf:"bytes,18,opt,name=packing,proto3" json:"packing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,6 +199,34 @@ func (x *ListOpeningsRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListOpeningsRequest) GetWeekdays() []string {
+	if x != nil {
+		return x.Weekdays
+	}
+	return nil
+}
+
+func (x *ListOpeningsRequest) GetFromLocalTime() string {
+	if x != nil {
+		return x.FromLocalTime
+	}
+	return ""
+}
+
+func (x *ListOpeningsRequest) GetToLocalTime() string {
+	if x != nil {
+		return x.ToLocalTime
+	}
+	return ""
+}
+
+func (x *ListOpeningsRequest) GetPacking() string {
+	if x != nil {
+		return x.Packing
+	}
+	return ""
+}
+
 // ListOpeningsResponse holds openings or, in view COMPACT, groups.
 type ListOpeningsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -280,7 +318,11 @@ type Opening struct {
 	// Equipment free then.
 	EquipmentIds []string `protobuf:"bytes,7,rep,name=equipment_ids,json=equipmentIds,proto3" json:"equipment_ids,omitempty"`
 	// Where.
-	LocationId    string `protobuf:"bytes,8,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	LocationId string `protobuf:"bytes,8,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	// True when taking it costs the practitioner another session of the same length.
+	Fragments bool `protobuf:"varint,9,opt,name=fragments,proto3" json:"fragments,omitempty"`
+	// Seats left in a group session, this one included; 0 for a session of one patient.
+	SeatsLeft     int32 `protobuf:"varint,10,opt,name=seats_left,json=seatsLeft,proto3" json:"seats_left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +413,295 @@ func (x *Opening) GetLocationId() string {
 	return ""
 }
 
+func (x *Opening) GetFragments() bool {
+	if x != nil {
+		return x.Fragments
+	}
+	return false
+}
+
+func (x *Opening) GetSeatsLeft() int32 {
+	if x != nil {
+		return x.SeatsLeft
+	}
+	return 0
+}
+
+// SuggestOpeningsRequest says for whom.
+type SuggestOpeningsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The patient. A person signed in as a patient may leave it out when they act for one only.
+	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// Type of appointment; empty takes that of the patient's last one, under the plan when one is
+	// named.
+	AppointmentTypeId string `protobuf:"bytes,2,opt,name=appointment_type_id,json=appointmentTypeId,proto3" json:"appointment_type_id,omitempty"`
+	// The plan whose session this would be; empty takes that of the last appointment of the type
+	// if the plan is still open.
+	PlanId string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// The course within the plan.
+	CourseId string `protobuf:"bytes,4,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
+	// Only with this practitioner; empty prefers the last one.
+	PractitionerId string `protobuf:"bytes,5,opt,name=practitioner_id,json=practitionerId,proto3" json:"practitioner_id,omitempty"`
+	// Only at this location.
+	LocationId string `protobuf:"bytes,6,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	// First civil date; empty is today.
+	StartDate string `protobuf:"bytes,7,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// How many; 0 means 3.
+	Count int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	// IN_PERSON, ONLINE or TELEPHONE; empty takes the last appointment's.
+	Mode          string `protobuf:"bytes,9,opt,name=mode,proto3" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestOpeningsRequest) Reset() {
+	*x = SuggestOpeningsRequest{}
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestOpeningsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestOpeningsRequest) ProtoMessage() {}
+
+func (x *SuggestOpeningsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestOpeningsRequest.ProtoReflect.Descriptor instead.
+func (*SuggestOpeningsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SuggestOpeningsRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetAppointmentTypeId() string {
+	if x != nil {
+		return x.AppointmentTypeId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetCourseId() string {
+	if x != nil {
+		return x.CourseId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetPractitionerId() string {
+	if x != nil {
+		return x.PractitionerId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetLocationId() string {
+	if x != nil {
+		return x.LocationId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetStartDate() string {
+	if x != nil {
+		return x.StartDate
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsRequest) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *SuggestOpeningsRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+// SuggestOpeningsResponse holds what suits best, and what it was derived from.
+type SuggestOpeningsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The best first.
+	Suggestions []*Suggestion `protobuf:"bytes,1,rep,name=suggestions,proto3" json:"suggestions,omitempty"`
+	// Type that was taken.
+	AppointmentTypeId string `protobuf:"bytes,2,opt,name=appointment_type_id,json=appointmentTypeId,proto3" json:"appointment_type_id,omitempty"`
+	// Plan that was taken; empty when none.
+	PlanId string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// Course that was taken; empty when none.
+	CourseId string `protobuf:"bytes,4,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
+	// Length that was taken.
+	DurationMinutes int32 `protobuf:"varint,5,opt,name=duration_minutes,json=durationMinutes,proto3" json:"duration_minutes,omitempty"`
+	// Mode that was taken.
+	Mode string `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"`
+	// What was left out, and why.
+	Refused       []*Refusal `protobuf:"bytes,7,rep,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestOpeningsResponse) Reset() {
+	*x = SuggestOpeningsResponse{}
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestOpeningsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestOpeningsResponse) ProtoMessage() {}
+
+func (x *SuggestOpeningsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestOpeningsResponse.ProtoReflect.Descriptor instead.
+func (*SuggestOpeningsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SuggestOpeningsResponse) GetSuggestions() []*Suggestion {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *SuggestOpeningsResponse) GetAppointmentTypeId() string {
+	if x != nil {
+		return x.AppointmentTypeId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsResponse) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsResponse) GetCourseId() string {
+	if x != nil {
+		return x.CourseId
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsResponse) GetDurationMinutes() int32 {
+	if x != nil {
+		return x.DurationMinutes
+	}
+	return 0
+}
+
+func (x *SuggestOpeningsResponse) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *SuggestOpeningsResponse) GetRefused() []*Refusal {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// Suggestion is a free start and why it suits.
+type Suggestion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The start.
+	Opening *Opening `protobuf:"bytes,1,opt,name=opening,proto3" json:"opening,omitempty"`
+	// Codes: LAST_PRACTITIONER, USUAL_WEEKDAY, USUAL_TIME, SOONEST, PACKS.
+	Reasons       []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suggestion) Reset() {
+	*x = Suggestion{}
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suggestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suggestion) ProtoMessage() {}
+
+func (x *Suggestion) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
+func (*Suggestion) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Suggestion) GetOpening() *Opening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
+func (x *Suggestion) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
 // OpeningGroup is one practitioner's free starts of one day.
 type OpeningGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -388,7 +719,7 @@ type OpeningGroup struct {
 
 func (x *OpeningGroup) Reset() {
 	*x = OpeningGroup{}
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[3]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +731,7 @@ func (x *OpeningGroup) String() string {
 func (*OpeningGroup) ProtoMessage() {}
 
 func (x *OpeningGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[3]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +744,7 @@ func (x *OpeningGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpeningGroup.ProtoReflect.Descriptor instead.
 func (*OpeningGroup) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{3}
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OpeningGroup) GetPractitionerId() string {
@@ -471,7 +802,7 @@ type ExplainOpeningRequest struct {
 
 func (x *ExplainOpeningRequest) Reset() {
 	*x = ExplainOpeningRequest{}
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[4]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +814,7 @@ func (x *ExplainOpeningRequest) String() string {
 func (*ExplainOpeningRequest) ProtoMessage() {}
 
 func (x *ExplainOpeningRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[4]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +827,7 @@ func (x *ExplainOpeningRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainOpeningRequest.ProtoReflect.Descriptor instead.
 func (*ExplainOpeningRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{4}
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExplainOpeningRequest) GetAppointmentTypeId() string {
@@ -575,7 +906,7 @@ type ExplainOpeningResponse struct {
 
 func (x *ExplainOpeningResponse) Reset() {
 	*x = ExplainOpeningResponse{}
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[5]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +918,7 @@ func (x *ExplainOpeningResponse) String() string {
 func (*ExplainOpeningResponse) ProtoMessage() {}
 
 func (x *ExplainOpeningResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[5]
+	mi := &file_upright_booking_v1_opening_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +931,7 @@ func (x *ExplainOpeningResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainOpeningResponse.ProtoReflect.Descriptor instead.
 func (*ExplainOpeningResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{5}
+	return file_upright_booking_v1_opening_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExplainOpeningResponse) GetBookable() bool {
@@ -621,7 +952,7 @@ var File_upright_booking_v1_opening_service_proto protoreflect.FileDescriptor
 
 const file_upright_booking_v1_opening_service_proto_rawDesc = "" +
 	"\n" +
-	"(upright/booking/v1/opening_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a\x1cupright/type/v1/access.proto\"\xd3\x05\n" +
+	"(upright/booking/v1/opening_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a\x1cupright/type/v1/access.proto\"\x97\b\n" +
 	"\x13ListOpeningsRequest\x129\n" +
 	"\x13appointment_type_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x11appointmentTypeId\x12B\n" +
 	"\n" +
@@ -642,12 +973,16 @@ const file_upright_booking_v1_opening_service_proto_rawDesc = "" +
 	"\x04view\x18\f \x01(\tB\x16\xbaH\x13r\x11R\x00R\x04FULLR\aCOMPACTR\x04view\x12$\n" +
 	"\tpage_size\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\xe8\x01\n" +
+	"page_token\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\x12j\n" +
+	"\bweekdays\x18\x0f \x03(\tBN\xbaHK\x92\x01H\x10\a\x18\x01\"Br@R\x06MONDAYR\aTUESDAYR\tWEDNESDAYR\bTHURSDAYR\x06FRIDAYR\bSATURDAYR\x06SUNDAYR\bweekdays\x12Q\n" +
+	"\x0ffrom_local_time\x18\x10 \x01(\tB)\xbaH&r$2\"^(([01][0-9]|2[0-3]):[0-5][0-9])?$R\rfromLocalTime\x12S\n" +
+	"\rto_local_time\x18\x11 \x01(\tB/\xbaH,r*2(^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)?$R\vtoLocalTime\x12.\n" +
+	"\apacking\x18\x12 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x03ALLR\x06PACKEDR\apacking\"\xe8\x01\n" +
 	"\x14ListOpeningsResponse\x127\n" +
 	"\bopenings\x18\x01 \x03(\v2\x1b.upright.booking.v1.OpeningR\bopenings\x128\n" +
 	"\x06groups\x18\x02 \x03(\v2 .upright.booking.v1.OpeningGroupR\x06groups\x125\n" +
 	"\arefused\x18\x03 \x03(\v2\x1b.upright.booking.v1.RefusalR\arefused\x12&\n" +
-	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"\xc1\x02\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"\xfe\x02\n" +
 	"\aOpening\x129\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
@@ -659,7 +994,36 @@ const file_upright_booking_v1_opening_service_proto_rawDesc = "" +
 	"\aroom_id\x18\x06 \x01(\tR\x06roomId\x12#\n" +
 	"\requipment_ids\x18\a \x03(\tR\fequipmentIds\x12\x1f\n" +
 	"\vlocation_id\x18\b \x01(\tR\n" +
-	"locationId\"\x9a\x01\n" +
+	"locationId\x12\x1c\n" +
+	"\tfragments\x18\t \x01(\bR\tfragments\x12\x1d\n" +
+	"\n" +
+	"seats_left\x18\n" +
+	" \x01(\x05R\tseatsLeft\"\xc0\x03\n" +
+	"\x16SuggestOpeningsRequest\x12&\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpatientId\x127\n" +
+	"\x13appointment_type_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x11appointmentTypeId\x12 \n" +
+	"\aplan_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\x12$\n" +
+	"\tcourse_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcourseId\x120\n" +
+	"\x0fpractitioner_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x0epractitionerId\x12(\n" +
+	"\vlocation_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"locationId\x12E\n" +
+	"\n" +
+	"start_date\x18\a \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\tstartDate\x12\x1f\n" +
+	"\x05count\x18\b \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\x05count\x129\n" +
+	"\x04mode\x18\t \x01(\tB%\xbaH\"r R\x00R\tIN_PERSONR\x06ONLINER\tTELEPHONER\x04mode\"\xb7\x02\n" +
+	"\x17SuggestOpeningsResponse\x12@\n" +
+	"\vsuggestions\x18\x01 \x03(\v2\x1e.upright.booking.v1.SuggestionR\vsuggestions\x12.\n" +
+	"\x13appointment_type_id\x18\x02 \x01(\tR\x11appointmentTypeId\x12\x17\n" +
+	"\aplan_id\x18\x03 \x01(\tR\x06planId\x12\x1b\n" +
+	"\tcourse_id\x18\x04 \x01(\tR\bcourseId\x12)\n" +
+	"\x10duration_minutes\x18\x05 \x01(\x05R\x0fdurationMinutes\x12\x12\n" +
+	"\x04mode\x18\x06 \x01(\tR\x04mode\x125\n" +
+	"\arefused\x18\a \x03(\v2\x1b.upright.booking.v1.RefusalR\arefused\"]\n" +
+	"\n" +
+	"Suggestion\x125\n" +
+	"\aopening\x18\x01 \x01(\v2\x1b.upright.booking.v1.OpeningR\aopening\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\"\x9a\x01\n" +
 	"\fOpeningGroup\x12'\n" +
 	"\x0fpractitioner_id\x18\x01 \x01(\tR\x0epractitionerId\x12\x1d\n" +
 	"\n" +
@@ -681,9 +1045,10 @@ const file_upright_booking_v1_opening_service_proto_rawDesc = "" +
 	"\x04mode\x18\t \x01(\tB%\xbaH\"r R\x00R\tIN_PERSONR\x06ONLINER\tTELEPHONER\x04mode\"m\n" +
 	"\x16ExplainOpeningResponse\x12\x1a\n" +
 	"\bbookable\x18\x01 \x01(\bR\bbookable\x127\n" +
-	"\brefusals\x18\x02 \x03(\v2\x1b.upright.booking.v1.RefusalR\brefusals2\xb0\x02\n" +
+	"\brefusals\x18\x02 \x03(\v2\x1b.upright.booking.v1.RefusalR\brefusals2\xc7\x03\n" +
 	"\x0eOpeningService\x12\x89\x01\n" +
-	"\fListOpenings\x12'.upright.booking.v1.ListOpeningsRequest\x1a(.upright.booking.v1.ListOpeningsResponse\"&\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/openings\x12\x91\x01\n" +
+	"\fListOpenings\x12'.upright.booking.v1.ListOpeningsRequest\x1a(.upright.booking.v1.ListOpeningsResponse\"&\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/openings\x12\x94\x01\n" +
+	"\x0fSuggestOpenings\x12*.upright.booking.v1.SuggestOpeningsRequest\x1a+.upright.booking.v1.SuggestOpeningsResponse\"(\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/openings:suggest\x12\x91\x01\n" +
 	"\x0eExplainOpening\x12).upright.booking.v1.ExplainOpeningRequest\x1a*.upright.booking.v1.ExplainOpeningResponse\"(\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/openings:explainB\xe4\x01\n" +
 	"\x16com.upright.booking.v1B\x13OpeningServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
@@ -699,34 +1064,42 @@ func file_upright_booking_v1_opening_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_opening_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_opening_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_upright_booking_v1_opening_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_upright_booking_v1_opening_service_proto_goTypes = []any{
-	(*ListOpeningsRequest)(nil),    // 0: upright.booking.v1.ListOpeningsRequest
-	(*ListOpeningsResponse)(nil),   // 1: upright.booking.v1.ListOpeningsResponse
-	(*Opening)(nil),                // 2: upright.booking.v1.Opening
-	(*OpeningGroup)(nil),           // 3: upright.booking.v1.OpeningGroup
-	(*ExplainOpeningRequest)(nil),  // 4: upright.booking.v1.ExplainOpeningRequest
-	(*ExplainOpeningResponse)(nil), // 5: upright.booking.v1.ExplainOpeningResponse
-	(*Refusal)(nil),                // 6: upright.booking.v1.Refusal
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(*ListOpeningsRequest)(nil),     // 0: upright.booking.v1.ListOpeningsRequest
+	(*ListOpeningsResponse)(nil),    // 1: upright.booking.v1.ListOpeningsResponse
+	(*Opening)(nil),                 // 2: upright.booking.v1.Opening
+	(*SuggestOpeningsRequest)(nil),  // 3: upright.booking.v1.SuggestOpeningsRequest
+	(*SuggestOpeningsResponse)(nil), // 4: upright.booking.v1.SuggestOpeningsResponse
+	(*Suggestion)(nil),              // 5: upright.booking.v1.Suggestion
+	(*OpeningGroup)(nil),            // 6: upright.booking.v1.OpeningGroup
+	(*ExplainOpeningRequest)(nil),   // 7: upright.booking.v1.ExplainOpeningRequest
+	(*ExplainOpeningResponse)(nil),  // 8: upright.booking.v1.ExplainOpeningResponse
+	(*Refusal)(nil),                 // 9: upright.booking.v1.Refusal
+	(*timestamppb.Timestamp)(nil),   // 10: google.protobuf.Timestamp
 }
 var file_upright_booking_v1_opening_service_proto_depIdxs = []int32{
-	2, // 0: upright.booking.v1.ListOpeningsResponse.openings:type_name -> upright.booking.v1.Opening
-	3, // 1: upright.booking.v1.ListOpeningsResponse.groups:type_name -> upright.booking.v1.OpeningGroup
-	6, // 2: upright.booking.v1.ListOpeningsResponse.refused:type_name -> upright.booking.v1.Refusal
-	7, // 3: upright.booking.v1.Opening.start_time:type_name -> google.protobuf.Timestamp
-	7, // 4: upright.booking.v1.Opening.end_time:type_name -> google.protobuf.Timestamp
-	7, // 5: upright.booking.v1.ExplainOpeningRequest.start_time:type_name -> google.protobuf.Timestamp
-	6, // 6: upright.booking.v1.ExplainOpeningResponse.refusals:type_name -> upright.booking.v1.Refusal
-	0, // 7: upright.booking.v1.OpeningService.ListOpenings:input_type -> upright.booking.v1.ListOpeningsRequest
-	4, // 8: upright.booking.v1.OpeningService.ExplainOpening:input_type -> upright.booking.v1.ExplainOpeningRequest
-	1, // 9: upright.booking.v1.OpeningService.ListOpenings:output_type -> upright.booking.v1.ListOpeningsResponse
-	5, // 10: upright.booking.v1.OpeningService.ExplainOpening:output_type -> upright.booking.v1.ExplainOpeningResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	2,  // 0: upright.booking.v1.ListOpeningsResponse.openings:type_name -> upright.booking.v1.Opening
+	6,  // 1: upright.booking.v1.ListOpeningsResponse.groups:type_name -> upright.booking.v1.OpeningGroup
+	9,  // 2: upright.booking.v1.ListOpeningsResponse.refused:type_name -> upright.booking.v1.Refusal
+	10, // 3: upright.booking.v1.Opening.start_time:type_name -> google.protobuf.Timestamp
+	10, // 4: upright.booking.v1.Opening.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 5: upright.booking.v1.SuggestOpeningsResponse.suggestions:type_name -> upright.booking.v1.Suggestion
+	9,  // 6: upright.booking.v1.SuggestOpeningsResponse.refused:type_name -> upright.booking.v1.Refusal
+	2,  // 7: upright.booking.v1.Suggestion.opening:type_name -> upright.booking.v1.Opening
+	10, // 8: upright.booking.v1.ExplainOpeningRequest.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 9: upright.booking.v1.ExplainOpeningResponse.refusals:type_name -> upright.booking.v1.Refusal
+	0,  // 10: upright.booking.v1.OpeningService.ListOpenings:input_type -> upright.booking.v1.ListOpeningsRequest
+	3,  // 11: upright.booking.v1.OpeningService.SuggestOpenings:input_type -> upright.booking.v1.SuggestOpeningsRequest
+	7,  // 12: upright.booking.v1.OpeningService.ExplainOpening:input_type -> upright.booking.v1.ExplainOpeningRequest
+	1,  // 13: upright.booking.v1.OpeningService.ListOpenings:output_type -> upright.booking.v1.ListOpeningsResponse
+	4,  // 14: upright.booking.v1.OpeningService.SuggestOpenings:output_type -> upright.booking.v1.SuggestOpeningsResponse
+	8,  // 15: upright.booking.v1.OpeningService.ExplainOpening:output_type -> upright.booking.v1.ExplainOpeningResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_opening_service_proto_init() }
@@ -741,7 +1114,7 @@ func file_upright_booking_v1_opening_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_opening_service_proto_rawDesc), len(file_upright_booking_v1_opening_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -70,6 +70,33 @@ func local_request_OpeningService_ListOpenings_0(ctx context.Context, marshaler 
 	return msg, metadata, err
 }
 
+func request_OpeningService_SuggestOpenings_0(ctx context.Context, marshaler runtime.Marshaler, client OpeningServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SuggestOpeningsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SuggestOpenings(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_OpeningService_SuggestOpenings_0(ctx context.Context, marshaler runtime.Marshaler, server OpeningServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SuggestOpeningsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.SuggestOpenings(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_OpeningService_ExplainOpening_0(ctx context.Context, marshaler runtime.Marshaler, client OpeningServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq ExplainOpeningRequest
@@ -122,6 +149,26 @@ func RegisterOpeningServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 			return
 		}
 		forward_OpeningService_ListOpenings_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_OpeningService_SuggestOpenings_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.OpeningService/SuggestOpenings", runtime.WithHTTPPathPattern("/v1/openings:suggest"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_OpeningService_SuggestOpenings_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OpeningService_SuggestOpenings_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_OpeningService_ExplainOpening_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -200,6 +247,23 @@ func RegisterOpeningServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_OpeningService_ListOpenings_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_OpeningService_SuggestOpenings_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.OpeningService/SuggestOpenings", runtime.WithHTTPPathPattern("/v1/openings:suggest"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_OpeningService_SuggestOpenings_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OpeningService_SuggestOpenings_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_OpeningService_ExplainOpening_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -221,11 +285,13 @@ func RegisterOpeningServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 }
 
 var (
-	pattern_OpeningService_ListOpenings_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "openings"}, ""))
-	pattern_OpeningService_ExplainOpening_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "openings"}, "explain"))
+	pattern_OpeningService_ListOpenings_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "openings"}, ""))
+	pattern_OpeningService_SuggestOpenings_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "openings"}, "suggest"))
+	pattern_OpeningService_ExplainOpening_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "openings"}, "explain"))
 )
 
 var (
-	forward_OpeningService_ListOpenings_0   = runtime.ForwardResponseMessage
-	forward_OpeningService_ExplainOpening_0 = runtime.ForwardResponseMessage
+	forward_OpeningService_ListOpenings_0    = runtime.ForwardResponseMessage
+	forward_OpeningService_SuggestOpenings_0 = runtime.ForwardResponseMessage
+	forward_OpeningService_ExplainOpening_0  = runtime.ForwardResponseMessage
 )

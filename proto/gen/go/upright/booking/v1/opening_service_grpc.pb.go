@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OpeningService_ListOpenings_FullMethodName   = "/upright.booking.v1.OpeningService/ListOpenings"
-	OpeningService_ExplainOpening_FullMethodName = "/upright.booking.v1.OpeningService/ExplainOpening"
+	OpeningService_ListOpenings_FullMethodName    = "/upright.booking.v1.OpeningService/ListOpenings"
+	OpeningService_SuggestOpenings_FullMethodName = "/upright.booking.v1.OpeningService/SuggestOpenings"
+	OpeningService_ExplainOpening_FullMethodName  = "/upright.booking.v1.OpeningService/ExplainOpening"
 )
 
 // OpeningServiceClient is the client API for OpeningService service.
@@ -33,6 +34,12 @@ type OpeningServiceClient interface {
 	// subtracted. Practitioners or a patient that the rules refuse altogether are named in
 	// refused. INVALID_ARGUMENT for a range of more than 92 days.
 	ListOpenings(ctx context.Context, in *ListOpeningsRequest, opts ...grpc.CallOption) (*ListOpeningsResponse, error)
+	// SuggestOpenings returns the few free starts that suit a patient best: what is not named is
+	// taken from the plan and the last appointment, and the starts are ranked by the usual
+	// practitioner, weekday and hour, how soon they are, and whether they leave the day whole.
+	// Every one of them is an opening. INVALID_ARGUMENT when neither the request nor an earlier
+	// appointment tells the type.
+	SuggestOpenings(ctx context.Context, in *SuggestOpeningsRequest, opts ...grpc.CallOption) (*SuggestOpeningsResponse, error)
 	// ExplainOpening returns every rule and resource that refuses one time.
 	ExplainOpening(ctx context.Context, in *ExplainOpeningRequest, opts ...grpc.CallOption) (*ExplainOpeningResponse, error)
 }
@@ -49,6 +56,16 @@ func (c *openingServiceClient) ListOpenings(ctx context.Context, in *ListOpening
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListOpeningsResponse)
 	err := c.cc.Invoke(ctx, OpeningService_ListOpenings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *openingServiceClient) SuggestOpenings(ctx context.Context, in *SuggestOpeningsRequest, opts ...grpc.CallOption) (*SuggestOpeningsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SuggestOpeningsResponse)
+	err := c.cc.Invoke(ctx, OpeningService_SuggestOpenings_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +92,12 @@ type OpeningServiceServer interface {
 	// subtracted. Practitioners or a patient that the rules refuse altogether are named in
 	// refused. INVALID_ARGUMENT for a range of more than 92 days.
 	ListOpenings(context.Context, *ListOpeningsRequest) (*ListOpeningsResponse, error)
+	// SuggestOpenings returns the few free starts that suit a patient best: what is not named is
+	// taken from the plan and the last appointment, and the starts are ranked by the usual
+	// practitioner, weekday and hour, how soon they are, and whether they leave the day whole.
+	// Every one of them is an opening. INVALID_ARGUMENT when neither the request nor an earlier
+	// appointment tells the type.
+	SuggestOpenings(context.Context, *SuggestOpeningsRequest) (*SuggestOpeningsResponse, error)
 	// ExplainOpening returns every rule and resource that refuses one time.
 	ExplainOpening(context.Context, *ExplainOpeningRequest) (*ExplainOpeningResponse, error)
 	mustEmbedUnimplementedOpeningServiceServer()
@@ -89,6 +112,9 @@ type UnimplementedOpeningServiceServer struct{}
 
 func (UnimplementedOpeningServiceServer) ListOpenings(context.Context, *ListOpeningsRequest) (*ListOpeningsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOpenings not implemented")
+}
+func (UnimplementedOpeningServiceServer) SuggestOpenings(context.Context, *SuggestOpeningsRequest) (*SuggestOpeningsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SuggestOpenings not implemented")
 }
 func (UnimplementedOpeningServiceServer) ExplainOpening(context.Context, *ExplainOpeningRequest) (*ExplainOpeningResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainOpening not implemented")
@@ -132,6 +158,24 @@ func _OpeningService_ListOpenings_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OpeningService_SuggestOpenings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SuggestOpeningsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpeningServiceServer).SuggestOpenings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpeningService_SuggestOpenings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpeningServiceServer).SuggestOpenings(ctx, req.(*SuggestOpeningsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OpeningService_ExplainOpening_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExplainOpeningRequest)
 	if err := dec(in); err != nil {
@@ -160,6 +204,10 @@ var OpeningService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListOpenings",
 			Handler:    _OpeningService_ListOpenings_Handler,
+		},
+		{
+			MethodName: "SuggestOpenings",
+			Handler:    _OpeningService_SuggestOpenings_Handler,
 		},
 		{
 			MethodName: "ExplainOpening",

@@ -924,6 +924,299 @@ func (*DeleteShiftExceptionResponse) Descriptor() ([]byte, []int) {
 	return file_upright_booking_v1_shift_service_proto_rawDescGZIP(), []int{15}
 }
 
+// ImportHolidaysRequest has the file.
+type ImportHolidaysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id have no further effect.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The iCalendar file (RFC 5545).
+	Content string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// The location that is closed then; empty for the whole clinic.
+	LocationId string `protobuf:"bytes,3,opt,name=location_id,json=locationId,proto3" json:"location_id,omitempty"`
+	// Events that end before this civil date are left out; empty is today.
+	StartDate string `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
+	// Events that begin after this civil date are left out; empty is two years after start_date,
+	// and it is at most ten.
+	EndDate string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
+	// True: only say what would be done.
+	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportHolidaysRequest) Reset() {
+	*x = ImportHolidaysRequest{}
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportHolidaysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportHolidaysRequest) ProtoMessage() {}
+
+func (x *ImportHolidaysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportHolidaysRequest.ProtoReflect.Descriptor instead.
+func (*ImportHolidaysRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_shift_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ImportHolidaysRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ImportHolidaysRequest) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *ImportHolidaysRequest) GetLocationId() string {
+	if x != nil {
+		return x.LocationId
+	}
+	return ""
+}
+
+func (x *ImportHolidaysRequest) GetStartDate() string {
+	if x != nil {
+		return x.StartDate
+	}
+	return ""
+}
+
+func (x *ImportHolidaysRequest) GetEndDate() string {
+	if x != nil {
+		return x.EndDate
+	}
+	return ""
+}
+
+func (x *ImportHolidaysRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// ImportHolidaysResponse accounts for every event of the file.
+type ImportHolidaysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By date.
+	Entries []*HolidayEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// How many are new.
+	Created int32 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
+	// How many were moved.
+	Updated int32 `protobuf:"varint,3,opt,name=updated,proto3" json:"updated,omitempty"`
+	// How many were taken back.
+	Removed int32 `protobuf:"varint,4,opt,name=removed,proto3" json:"removed,omitempty"`
+	// How many were there already.
+	Unchanged int32 `protobuf:"varint,5,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// How many could not be read or lie outside the dates.
+	Skipped       int32 `protobuf:"varint,6,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportHolidaysResponse) Reset() {
+	*x = ImportHolidaysResponse{}
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportHolidaysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportHolidaysResponse) ProtoMessage() {}
+
+func (x *ImportHolidaysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportHolidaysResponse.ProtoReflect.Descriptor instead.
+func (*ImportHolidaysResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_shift_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ImportHolidaysResponse) GetEntries() []*HolidayEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ImportHolidaysResponse) GetCreated() int32 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *ImportHolidaysResponse) GetUpdated() int32 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *ImportHolidaysResponse) GetRemoved() int32 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *ImportHolidaysResponse) GetUnchanged() int32 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportHolidaysResponse) GetSkipped() int32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+// HolidayEntry is one event, or one occurrence of a repeated one.
+type HolidayEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's UID.
+	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// What the file calls it.
+	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// First wall time, YYYY-MM-DDTHH:MM.
+	StartLocal string `protobuf:"bytes,3,opt,name=start_local,json=startLocal,proto3" json:"start_local,omitempty"`
+	// Wall time at which it is over.
+	EndLocal string `protobuf:"bytes,4,opt,name=end_local,json=endLocal,proto3" json:"end_local,omitempty"`
+	// CREATED, UPDATED, REMOVED, UNCHANGED or SKIPPED.
+	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	// Why it was skipped: NO_UID, NO_START, BAD_TIME, BAD_RULE, OUTSIDE_DATES, TOO_LONG, CANCELLED
+	// or DUPLICATE.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The exception; empty for one that is gone, was skipped or, in a dry run, is new.
+	ShiftExceptionId string `protobuf:"bytes,7,opt,name=shift_exception_id,json=shiftExceptionId,proto3" json:"shift_exception_id,omitempty"`
+	// How many booked appointments it hits.
+	AppointmentsHit int32 `protobuf:"varint,8,opt,name=appointments_hit,json=appointmentsHit,proto3" json:"appointments_hit,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *HolidayEntry) Reset() {
+	*x = HolidayEntry{}
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HolidayEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HolidayEntry) ProtoMessage() {}
+
+func (x *HolidayEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_shift_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HolidayEntry.ProtoReflect.Descriptor instead.
+func (*HolidayEntry) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_shift_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *HolidayEntry) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetStartLocal() string {
+	if x != nil {
+		return x.StartLocal
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetEndLocal() string {
+	if x != nil {
+		return x.EndLocal
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetShiftExceptionId() string {
+	if x != nil {
+		return x.ShiftExceptionId
+	}
+	return ""
+}
+
+func (x *HolidayEntry) GetAppointmentsHit() int32 {
+	if x != nil {
+		return x.AppointmentsHit
+	}
+	return 0
+}
+
 var File_upright_booking_v1_shift_service_proto protoreflect.FileDescriptor
 
 const file_upright_booking_v1_shift_service_proto_rawDesc = "" +
@@ -990,7 +1283,35 @@ const file_upright_booking_v1_shift_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x127\n" +
 	"\x12shift_exception_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x10shiftExceptionId\"\x1e\n" +
-	"\x1cDeleteShiftExceptionResponse2\x92\t\n" +
+	"\x1cDeleteShiftExceptionResponse\"\xb4\x02\n" +
+	"\x15ImportHolidaysRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12%\n" +
+	"\acontent\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80 R\acontent\x12(\n" +
+	"\vlocation_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"locationId\x12E\n" +
+	"\n" +
+	"start_date\x18\x04 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\tstartDate\x12A\n" +
+	"\bend_date\x18\x05 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\aendDate\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"\xda\x01\n" +
+	"\x16ImportHolidaysResponse\x12:\n" +
+	"\aentries\x18\x01 \x03(\v2 .upright.booking.v1.HolidayEntryR\aentries\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\x05R\acreated\x12\x18\n" +
+	"\aupdated\x18\x03 \x01(\x05R\aupdated\x12\x18\n" +
+	"\aremoved\x18\x04 \x01(\x05R\aremoved\x12\x1c\n" +
+	"\tunchanged\x18\x05 \x01(\x05R\tunchanged\x12\x18\n" +
+	"\askipped\x18\x06 \x01(\x05R\askipped\"\x81\x02\n" +
+	"\fHolidayEntry\x12\x10\n" +
+	"\x03uid\x18\x01 \x01(\tR\x03uid\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\x12\x1f\n" +
+	"\vstart_local\x18\x03 \x01(\tR\n" +
+	"startLocal\x12\x1b\n" +
+	"\tend_local\x18\x04 \x01(\tR\bendLocal\x12\x16\n" +
+	"\x06action\x18\x05 \x01(\tR\x06action\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12,\n" +
+	"\x12shift_exception_id\x18\a \x01(\tR\x10shiftExceptionId\x12)\n" +
+	"\x10appointments_hit\x18\b \x01(\x05R\x0fappointmentsHit2\xb5\n" +
+	"\n" +
 	"\fShiftService\x12\x91\x01\n" +
 	"\vCreateShift\x12&.upright.booking.v1.CreateShiftRequest\x1a'.upright.booking.v1.CreateShiftResponse\"1\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x1a:\x05shiftb\x05shift\"\n" +
 	"/v1/shifts\x12\x81\x01\n" +
@@ -1001,7 +1322,8 @@ const file_upright_booking_v1_shift_service_proto_rawDesc = "" +
 	"\vDeleteShift\x12&.upright.booking.v1.DeleteShiftRequest\x1a'.upright.booking.v1.DeleteShiftResponse\".\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x17*\x15/v1/shifts/{shift_id}\x12\xca\x01\n" +
 	"\x14CreateShiftException\x12/.upright.booking.v1.CreateShiftExceptionRequest\x1a0.upright.booking.v1.CreateShiftExceptionResponse\"O\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x028:\x0fshift_exceptionb\x0fshift_exception\"\x14/v1/shift-exceptions\x12\xa6\x01\n" +
 	"\x13ListShiftExceptions\x12..upright.booking.v1.ListShiftExceptionsRequest\x1a/.upright.booking.v1.ListShiftExceptionsResponse\".\xaa\xbb\x18\x0e\x12\x03\x02\x03\x04\x1a\aupright\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/shift-exceptions\x12\xbd\x01\n" +
-	"\x14DeleteShiftException\x12/.upright.booking.v1.DeleteShiftExceptionRequest\x1a0.upright.booking.v1.DeleteShiftExceptionResponse\"B\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02+*)/v1/shift-exceptions/{shift_exception_id}B\xe2\x01\n" +
+	"\x14DeleteShiftException\x12/.upright.booking.v1.DeleteShiftExceptionRequest\x1a0.upright.booking.v1.DeleteShiftExceptionResponse\"B\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02+*)/v1/shift-exceptions/{shift_exception_id}\x12\xa0\x01\n" +
+	"\x0eImportHolidays\x12).upright.booking.v1.ImportHolidaysRequest\x1a*.upright.booking.v1.ImportHolidaysResponse\"7\xaa\xbb\x18\r\x12\x02\x02\x04\x1a\aupright\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/shift-exceptions:importB\xe2\x01\n" +
 	"\x16com.upright.booking.v1B\x11ShiftServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
 var (
@@ -1016,7 +1338,7 @@ func file_upright_booking_v1_shift_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_shift_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_shift_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_upright_booking_v1_shift_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_upright_booking_v1_shift_service_proto_goTypes = []any{
 	(*Shift)(nil),                        // 0: upright.booking.v1.Shift
 	(*ShiftException)(nil),               // 1: upright.booking.v1.ShiftException
@@ -1034,6 +1356,9 @@ var file_upright_booking_v1_shift_service_proto_goTypes = []any{
 	(*ListShiftExceptionsResponse)(nil),  // 13: upright.booking.v1.ListShiftExceptionsResponse
 	(*DeleteShiftExceptionRequest)(nil),  // 14: upright.booking.v1.DeleteShiftExceptionRequest
 	(*DeleteShiftExceptionResponse)(nil), // 15: upright.booking.v1.DeleteShiftExceptionResponse
+	(*ImportHolidaysRequest)(nil),        // 16: upright.booking.v1.ImportHolidaysRequest
+	(*ImportHolidaysResponse)(nil),       // 17: upright.booking.v1.ImportHolidaysResponse
+	(*HolidayEntry)(nil),                 // 18: upright.booking.v1.HolidayEntry
 }
 var file_upright_booking_v1_shift_service_proto_depIdxs = []int32{
 	0,  // 0: upright.booking.v1.CreateShiftRequest.shift:type_name -> upright.booking.v1.Shift
@@ -1044,25 +1369,28 @@ var file_upright_booking_v1_shift_service_proto_depIdxs = []int32{
 	1,  // 5: upright.booking.v1.CreateShiftExceptionRequest.shift_exception:type_name -> upright.booking.v1.ShiftException
 	1,  // 6: upright.booking.v1.CreateShiftExceptionResponse.shift_exception:type_name -> upright.booking.v1.ShiftException
 	1,  // 7: upright.booking.v1.ListShiftExceptionsResponse.shift_exceptions:type_name -> upright.booking.v1.ShiftException
-	2,  // 8: upright.booking.v1.ShiftService.CreateShift:input_type -> upright.booking.v1.CreateShiftRequest
-	4,  // 9: upright.booking.v1.ShiftService.ListShifts:input_type -> upright.booking.v1.ListShiftsRequest
-	6,  // 10: upright.booking.v1.ShiftService.UpdateShift:input_type -> upright.booking.v1.UpdateShiftRequest
-	8,  // 11: upright.booking.v1.ShiftService.DeleteShift:input_type -> upright.booking.v1.DeleteShiftRequest
-	10, // 12: upright.booking.v1.ShiftService.CreateShiftException:input_type -> upright.booking.v1.CreateShiftExceptionRequest
-	12, // 13: upright.booking.v1.ShiftService.ListShiftExceptions:input_type -> upright.booking.v1.ListShiftExceptionsRequest
-	14, // 14: upright.booking.v1.ShiftService.DeleteShiftException:input_type -> upright.booking.v1.DeleteShiftExceptionRequest
-	3,  // 15: upright.booking.v1.ShiftService.CreateShift:output_type -> upright.booking.v1.CreateShiftResponse
-	5,  // 16: upright.booking.v1.ShiftService.ListShifts:output_type -> upright.booking.v1.ListShiftsResponse
-	7,  // 17: upright.booking.v1.ShiftService.UpdateShift:output_type -> upright.booking.v1.UpdateShiftResponse
-	9,  // 18: upright.booking.v1.ShiftService.DeleteShift:output_type -> upright.booking.v1.DeleteShiftResponse
-	11, // 19: upright.booking.v1.ShiftService.CreateShiftException:output_type -> upright.booking.v1.CreateShiftExceptionResponse
-	13, // 20: upright.booking.v1.ShiftService.ListShiftExceptions:output_type -> upright.booking.v1.ListShiftExceptionsResponse
-	15, // 21: upright.booking.v1.ShiftService.DeleteShiftException:output_type -> upright.booking.v1.DeleteShiftExceptionResponse
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	18, // 8: upright.booking.v1.ImportHolidaysResponse.entries:type_name -> upright.booking.v1.HolidayEntry
+	2,  // 9: upright.booking.v1.ShiftService.CreateShift:input_type -> upright.booking.v1.CreateShiftRequest
+	4,  // 10: upright.booking.v1.ShiftService.ListShifts:input_type -> upright.booking.v1.ListShiftsRequest
+	6,  // 11: upright.booking.v1.ShiftService.UpdateShift:input_type -> upright.booking.v1.UpdateShiftRequest
+	8,  // 12: upright.booking.v1.ShiftService.DeleteShift:input_type -> upright.booking.v1.DeleteShiftRequest
+	10, // 13: upright.booking.v1.ShiftService.CreateShiftException:input_type -> upright.booking.v1.CreateShiftExceptionRequest
+	12, // 14: upright.booking.v1.ShiftService.ListShiftExceptions:input_type -> upright.booking.v1.ListShiftExceptionsRequest
+	14, // 15: upright.booking.v1.ShiftService.DeleteShiftException:input_type -> upright.booking.v1.DeleteShiftExceptionRequest
+	16, // 16: upright.booking.v1.ShiftService.ImportHolidays:input_type -> upright.booking.v1.ImportHolidaysRequest
+	3,  // 17: upright.booking.v1.ShiftService.CreateShift:output_type -> upright.booking.v1.CreateShiftResponse
+	5,  // 18: upright.booking.v1.ShiftService.ListShifts:output_type -> upright.booking.v1.ListShiftsResponse
+	7,  // 19: upright.booking.v1.ShiftService.UpdateShift:output_type -> upright.booking.v1.UpdateShiftResponse
+	9,  // 20: upright.booking.v1.ShiftService.DeleteShift:output_type -> upright.booking.v1.DeleteShiftResponse
+	11, // 21: upright.booking.v1.ShiftService.CreateShiftException:output_type -> upright.booking.v1.CreateShiftExceptionResponse
+	13, // 22: upright.booking.v1.ShiftService.ListShiftExceptions:output_type -> upright.booking.v1.ListShiftExceptionsResponse
+	15, // 23: upright.booking.v1.ShiftService.DeleteShiftException:output_type -> upright.booking.v1.DeleteShiftExceptionResponse
+	17, // 24: upright.booking.v1.ShiftService.ImportHolidays:output_type -> upright.booking.v1.ImportHolidaysResponse
+	17, // [17:25] is the sub-list for method output_type
+	9,  // [9:17] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_shift_service_proto_init() }
@@ -1076,7 +1404,7 @@ func file_upright_booking_v1_shift_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_shift_service_proto_rawDesc), len(file_upright_booking_v1_shift_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -352,6 +352,33 @@ func local_request_ShiftService_DeleteShiftException_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+func request_ShiftService_ImportHolidays_0(ctx context.Context, marshaler runtime.Marshaler, client ShiftServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ImportHolidaysRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ImportHolidays(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ShiftService_ImportHolidays_0(ctx context.Context, marshaler runtime.Marshaler, server ShiftServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ImportHolidaysRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ImportHolidays(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterShiftServiceHandlerServer registers the http handlers for service ShiftService to "mux".
 // UnaryRPC     :call ShiftServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -497,6 +524,26 @@ func RegisterShiftServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 			return
 		}
 		forward_ShiftService_DeleteShiftException_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_ShiftService_ImportHolidays_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.ShiftService/ImportHolidays", runtime.WithHTTPPathPattern("/v1/shift-exceptions:import"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ShiftService_ImportHolidays_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ShiftService_ImportHolidays_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -657,6 +704,23 @@ func RegisterShiftServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_ShiftService_DeleteShiftException_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ShiftService_ImportHolidays_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.ShiftService/ImportHolidays", runtime.WithHTTPPathPattern("/v1/shift-exceptions:import"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ShiftService_ImportHolidays_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ShiftService_ImportHolidays_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -695,6 +759,7 @@ var (
 	pattern_ShiftService_CreateShiftException_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "shift-exceptions"}, ""))
 	pattern_ShiftService_ListShiftExceptions_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "shift-exceptions"}, ""))
 	pattern_ShiftService_DeleteShiftException_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shift-exceptions", "shift_exception_id"}, ""))
+	pattern_ShiftService_ImportHolidays_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "shift-exceptions"}, "import"))
 )
 
 var (
@@ -705,4 +770,5 @@ var (
 	forward_ShiftService_CreateShiftException_0 = runtime.ForwardResponseMessage
 	forward_ShiftService_ListShiftExceptions_0  = runtime.ForwardResponseMessage
 	forward_ShiftService_DeleteShiftException_0 = runtime.ForwardResponseMessage
+	forward_ShiftService_ImportHolidays_0       = runtime.ForwardResponseMessage
 )

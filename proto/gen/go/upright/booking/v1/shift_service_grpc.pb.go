@@ -26,6 +26,7 @@ const (
 	ShiftService_CreateShiftException_FullMethodName = "/upright.booking.v1.ShiftService/CreateShiftException"
 	ShiftService_ListShiftExceptions_FullMethodName  = "/upright.booking.v1.ShiftService/ListShiftExceptions"
 	ShiftService_DeleteShiftException_FullMethodName = "/upright.booking.v1.ShiftService/DeleteShiftException"
+	ShiftService_ImportHolidays_FullMethodName       = "/upright.booking.v1.ShiftService/ImportHolidays"
 )
 
 // ShiftServiceClient is the client API for ShiftService service.
@@ -53,6 +54,13 @@ type ShiftServiceClient interface {
 	ListShiftExceptions(ctx context.Context, in *ListShiftExceptionsRequest, opts ...grpc.CallOption) (*ListShiftExceptionsResponse, error)
 	// DeleteShiftException gives the time back.
 	DeleteShiftException(ctx context.Context, in *DeleteShiftExceptionRequest, opts ...grpc.CallOption) (*DeleteShiftExceptionResponse, error)
+	// ImportHolidays takes the days off of an iCalendar file as exceptions of the clinic or one
+	// location. It is idempotent: an event that was imported before, known by its UID, is left
+	// alone, moved when its time has changed, and taken back when the file says that it is
+	// cancelled. dry_run says what would be done and does nothing. INVALID_ARGUMENT for a file
+	// that cannot be read; events that cannot are listed as SKIPPED with the reason. Appointments
+	// hit are flagged OUTSIDE_SHIFT, not cancelled.
+	ImportHolidays(ctx context.Context, in *ImportHolidaysRequest, opts ...grpc.CallOption) (*ImportHolidaysResponse, error)
 }
 
 type shiftServiceClient struct {
@@ -133,6 +141,16 @@ func (c *shiftServiceClient) DeleteShiftException(ctx context.Context, in *Delet
 	return out, nil
 }
 
+func (c *shiftServiceClient) ImportHolidays(ctx context.Context, in *ImportHolidaysRequest, opts ...grpc.CallOption) (*ImportHolidaysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportHolidaysResponse)
+	err := c.cc.Invoke(ctx, ShiftService_ImportHolidays_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ShiftServiceServer is the server API for ShiftService service.
 // All implementations must embed UnimplementedShiftServiceServer
 // for forward compatibility.
@@ -158,6 +176,13 @@ type ShiftServiceServer interface {
 	ListShiftExceptions(context.Context, *ListShiftExceptionsRequest) (*ListShiftExceptionsResponse, error)
 	// DeleteShiftException gives the time back.
 	DeleteShiftException(context.Context, *DeleteShiftExceptionRequest) (*DeleteShiftExceptionResponse, error)
+	// ImportHolidays takes the days off of an iCalendar file as exceptions of the clinic or one
+	// location. It is idempotent: an event that was imported before, known by its UID, is left
+	// alone, moved when its time has changed, and taken back when the file says that it is
+	// cancelled. dry_run says what would be done and does nothing. INVALID_ARGUMENT for a file
+	// that cannot be read; events that cannot are listed as SKIPPED with the reason. Appointments
+	// hit are flagged OUTSIDE_SHIFT, not cancelled.
+	ImportHolidays(context.Context, *ImportHolidaysRequest) (*ImportHolidaysResponse, error)
 	mustEmbedUnimplementedShiftServiceServer()
 }
 
@@ -188,6 +213,9 @@ func (UnimplementedShiftServiceServer) ListShiftExceptions(context.Context, *Lis
 }
 func (UnimplementedShiftServiceServer) DeleteShiftException(context.Context, *DeleteShiftExceptionRequest) (*DeleteShiftExceptionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteShiftException not implemented")
+}
+func (UnimplementedShiftServiceServer) ImportHolidays(context.Context, *ImportHolidaysRequest) (*ImportHolidaysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportHolidays not implemented")
 }
 func (UnimplementedShiftServiceServer) mustEmbedUnimplementedShiftServiceServer() {}
 func (UnimplementedShiftServiceServer) testEmbeddedByValue()                      {}
@@ -336,6 +364,24 @@ func _ShiftService_DeleteShiftException_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ShiftService_ImportHolidays_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportHolidaysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ShiftServiceServer).ImportHolidays(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ShiftService_ImportHolidays_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ShiftServiceServer).ImportHolidays(ctx, req.(*ImportHolidaysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ShiftService_ServiceDesc is the grpc.ServiceDesc for ShiftService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -370,6 +416,10 @@ var ShiftService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteShiftException",
 			Handler:    _ShiftService_DeleteShiftException_Handler,
+		},
+		{
+			MethodName: "ImportHolidays",
+			Handler:    _ShiftService_ImportHolidays_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
