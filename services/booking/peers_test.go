@@ -94,7 +94,7 @@ func newDirectory(t testing.TB) *directory {
 	d := &directory{
 		zone:      "Europe/Berlin",
 		merged:    map[string]string{},
-		locations: []*directoryv1.Location{{LocationId: place, TimeZone: "Europe/Berlin", Active: yes, Etag: "1"}},
+		locations: []*directoryv1.Location{{LocationId: place, DisplayName: "Mill Lane", TimeZone: "Europe/Berlin", Active: yes, Etag: "1"}},
 		rooms: []*directoryv1.Room{
 			{RoomId: "room_1", LocationId: place, Capabilities: []string{"TABLE"}, Active: yes, Etag: "1"},
 			{RoomId: "room_2", LocationId: place, Capabilities: []string{"TABLE"}, Active: yes, Etag: "1"},
@@ -105,7 +105,7 @@ func newDirectory(t testing.TB) *directory {
 		},
 		practitioners: []*directoryv1.Practitioner{
 			{
-				PractitionerId: ana, Disciplines: []string{"PHYSIOTHERAPY", "ACUPUNCTURE"}, Active: yes, Etag: "1",
+				PractitionerId: ana, DisplayName: "Ana Berg", Disciplines: []string{"PHYSIOTHERAPY", "ACUPUNCTURE"}, Active: yes, Etag: "1",
 				Credentials: []*directoryv1.Credential{{Kind: "ACUPUNCTURE", ExpireDate: "2026-12-01"}},
 			},
 			{PractitionerId: ben, Disciplines: []string{"PHYSIOTHERAPY", "MASSAGE"}, Active: yes, Etag: "1"},
@@ -201,6 +201,18 @@ func (d *directory) GetPatient(ctx context.Context, in *directoryv1.GetPatientRe
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return &directoryv1.GetPatientResponse{Patient: &directoryv1.Patient{PatientId: in.GetPatientId(), MergedInto: d.merged[in.GetPatientId()]}}, nil
+}
+
+// BatchGetPatients calls every patient Maria, and after the id.
+func (d *directory) BatchGetPatients(ctx context.Context, in *directoryv1.BatchGetPatientsRequest) (*directoryv1.BatchGetPatientsResponse, error) {
+	if err := mine(ctx, "patient"); err != nil {
+		return nil, err
+	}
+	out := &directoryv1.BatchGetPatientsResponse{}
+	for _, id := range in.GetPatientIds() {
+		out.Patients = append(out.Patients, &directoryv1.Patient{PatientId: id, GivenName: "Maria", FamilyName: "López " + id})
+	}
+	return out, nil
 }
 
 // intake answers with the gate that a test has set, NOT_SCREENED otherwise.

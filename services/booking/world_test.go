@@ -62,6 +62,7 @@ type world struct {
 	holds        bookingv1.HoldServiceClient
 	types        bookingv1.AppointmentTypeServiceClient
 	shifts       bookingv1.ShiftServiceClient
+	calendars    bookingv1.CalendarServiceClient
 
 	physio string // physiotherapy, 30 minutes, in a room
 }
@@ -116,6 +117,7 @@ func (w *world) start() {
 	w.holds = bookingv1.NewHoldServiceClient(conn)
 	w.types = bookingv1.NewAppointmentTypeServiceClient(conn)
 	w.shifts = bookingv1.NewShiftServiceClient(conn)
+	w.calendars = bookingv1.NewCalendarServiceClient(conn)
 }
 
 // run lets booking and its peers relay and hear events, until the returned function is called
@@ -166,6 +168,7 @@ func (w *world) as(role typev1.Role) context.Context {
 func (w *world) patient() context.Context   { return w.as(typev1.Role_ROLE_PATIENT) }
 func (w *world) reception() context.Context { return w.as(typev1.Role_ROLE_RECEPTIONIST) }
 func (w *world) admin() context.Context     { return w.as(typev1.Role_ROLE_ADMIN) }
+func (w *world) asGateway() context.Context { return authn.WithService(w.t.Context(), "gateway", "") }
 func (w *world) asPlans() context.Context   { return authn.WithService(w.t.Context(), "plans", "") }
 
 // colleague is another receptionist.
