@@ -21,6 +21,7 @@ import (
 type booking struct {
 	bookingv1.UnimplementedAppointmentServiceServer
 	bookingv1.UnimplementedAppointmentTypeServiceServer
+	bookingv1.UnimplementedCalendarServiceServer
 	bookingv1.UnimplementedHoldServiceServer
 	bookingv1.UnimplementedOpeningServiceServer
 	bookingv1.UnimplementedShiftServiceServer
@@ -36,6 +37,7 @@ type booking struct {
 	requests []*bookingv1.CreateAppointmentRequest
 	seen     []string // request ids
 	slow     chan struct{}
+	feed     *bookingv1.CalendarFeed
 }
 
 func newBooking() *booking {
@@ -60,6 +62,7 @@ func appointment(id, patient, kind string, start time.Time) *bookingv1.Appointme
 func (b *booking) register(r grpc.ServiceRegistrar) {
 	bookingv1.RegisterAppointmentServiceServer(r, b)
 	bookingv1.RegisterAppointmentTypeServiceServer(r, b)
+	bookingv1.RegisterCalendarServiceServer(r, b)
 	bookingv1.RegisterHoldServiceServer(r, b)
 	bookingv1.RegisterOpeningServiceServer(r, b)
 	bookingv1.RegisterShiftServiceServer(r, b)

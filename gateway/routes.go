@@ -28,6 +28,7 @@ func (g *Gateway) routes(static *asset.Set, dist fs.FS) []route.Route {
 		{Method: "GET", Pattern: "/metrics", Access: route.Operators(), Form: route.API, Handler: g.kit.Telemetry.MetricsHandler()},
 		{Method: "GET", Pattern: "/openapi.json", Access: route.Public(), Form: route.API, Handler: http.HandlerFunc(g.document)},
 		{Method: "GET", Pattern: "/static/{file...}", Access: route.Public(), Form: route.File, Handler: static.Handler(true, g.failAPI)},
+		g.calendarRoute(),
 		{Method: "GET", Pattern: "/v1/events:watch", Access: staff, Form: route.Stream, Handler: &live.Stream{
 			Hub: g.hub, Fail: g.failAPI, Heartbeat: g.cfg.Heartbeat,
 			Check: func(ctx context.Context, token string) (*session.Session, error) {

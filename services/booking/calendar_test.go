@@ -110,7 +110,7 @@ func (w *world) booked() (list []entry) {
 			if err := rows.Scan(&e.UID, &version, &from, &to, &state); err != nil {
 				return err
 			}
-			e.UID, e.Sequence, e.Cancelled = e.UID+"@upright", version-1, state == "CANCELLED"
+			e.UID, e.Sequence, e.Cancelled = e.UID+"@upright", version, state == "CANCELLED"
 			e.Start, e.End = time.UnixMicro(from).UTC(), time.UnixMicro(to).UTC()
 			list = append(list, e)
 		}
@@ -198,7 +198,7 @@ func TestFeedFollows(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := w.entries(secret)[apt.GetAppointmentId()]
-		if !e.Start.Equal(at(12, 0)) || e.Sequence != 1 || e.Cancelled || w.read(secret).GetEtag() == first.GetEtag() {
+		if !e.Start.Equal(at(12, 0)) || e.Sequence != 2 || e.Cancelled || w.read(secret).GetEtag() == first.GetEtag() {
 			t.Errorf("moved: %v", e)
 		}
 		_, err = w.appointments.RescheduleAppointment(w.reception(), &bookingv1.RescheduleAppointmentRequest{
@@ -207,14 +207,14 @@ func TestFeedFollows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(w.entries(secret)) != 0 || w.entries(bens)[apt.GetAppointmentId()].Sequence != 2 {
+		if len(w.entries(secret)) != 0 || w.entries(bens)[apt.GetAppointmentId()].Sequence != 3 {
 			t.Errorf("handed over: %v, %v", w.entries(secret), w.entries(bens))
 		}
 		if _, err := w.cancel(apt.GetAppointmentId()); err != nil {
 			t.Fatal(err)
 		}
 		for _, secret := range []string{bens, mine} {
-			if e := w.entries(secret)[apt.GetAppointmentId()]; !e.Cancelled || e.Sequence != 3 || !e.Start.Equal(at(13, 0)) {
+			if e := w.entries(secret)[apt.GetAppointmentId()]; !e.Cancelled || e.Sequence != 4 || !e.Start.Equal(at(13, 0)) {
 				t.Errorf("cancelled: %v", e)
 			}
 		}

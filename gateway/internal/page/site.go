@@ -89,6 +89,7 @@ type clients struct {
 	injections     plansv1.InjectionServiceClient
 	issues         plansv1.IssueServiceClient
 	appointments   bookingv1.AppointmentServiceClient
+	calendars      bookingv1.CalendarServiceClient
 	types          bookingv1.AppointmentTypeServiceClient
 	holds          bookingv1.HoldServiceClient
 	openings       bookingv1.OpeningServiceClient
@@ -130,6 +131,7 @@ func New(cfg Config) (*Site, error) {
 			injections:     plansv1.NewInjectionServiceClient(plans),
 			issues:         plansv1.NewIssueServiceClient(plans),
 			appointments:   bookingv1.NewAppointmentServiceClient(booking),
+			calendars:      bookingv1.NewCalendarServiceClient(booking),
 			types:          bookingv1.NewAppointmentTypeServiceClient(booking),
 			holds:          bookingv1.NewHoldServiceClient(booking),
 			openings:       bookingv1.NewOpeningServiceClient(booking),
@@ -164,6 +166,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.intakeRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
+	rows = append(rows, s.calendarRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

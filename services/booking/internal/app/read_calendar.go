@@ -131,7 +131,7 @@ func (w calendarWriter) calendar(list []*store.Appointment) ical.Calendar {
 
 func (w calendarWriter) event(apt *store.Appointment) ical.Event {
 	e := ical.Event{
-		UID: apt.ID + "@upright", Sequence: apt.Version - 1, Stamp: stampOf(apt),
+		UID: apt.ID + "@upright", Sequence: apt.Version, Stamp: stampOf(apt),
 		Start: apt.Visit.Start(), End: apt.Visit.End(), Cancelled: apt.State == store.Cancelled, Summary: "Appointment",
 	}
 	patients := w.kind == string(schedule.PatientResource)
