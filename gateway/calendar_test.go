@@ -87,11 +87,11 @@ func TestCalendar(t *testing.T) {
 		w.do("GET", path, "", "").wants(t, status)
 	}
 	w.do("POST", "/calendar/"+secret+".ics", "", "{}").wants(t, 405)
+	metrics := httptest.NewRecorder()
+	watched.MetricsHandler().ServeHTTP(metrics, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 	if err := watched.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	metrics := httptest.NewRecorder()
-	watched.MetricsHandler().ServeHTTP(metrics, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 	spans, err := os.ReadFile(filepath.Join(dir, "spans"))
 	if err != nil || !strings.Contains(string(spans), "/calendar/{file}") || !strings.Contains(metrics.Body.String(), "/calendar/{file}") {
 		t.Errorf("the route is not in spans and metrics: %v", err)

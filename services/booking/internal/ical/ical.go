@@ -57,7 +57,7 @@ func (c Calendar) Encode() []byte {
 		e.write(w)
 	}
 	w.line("END", "VCALENDAR")
-	return w.Bytes()
+	return w.b.Bytes()
 }
 
 func (e Event) write(w *writer) {
@@ -86,7 +86,7 @@ func (e Event) write(w *writer) {
 func instant(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
 // writer writes folded content lines.
-type writer struct{ bytes.Buffer }
+type writer struct{ b bytes.Buffer }
 
 // maxOctets is how long a line may be without its line end (RFC 5545 section 3.1).
 const maxOctets = 75
@@ -99,12 +99,12 @@ func (w *writer) line(name, value string) {
 		for !utf8.RuneStart(rest[n]) { // a character is never cut in two
 			n--
 		}
-		w.WriteString(rest[:n])
-		w.WriteString("\r\n ")
+		w.b.WriteString(rest[:n])
+		w.b.WriteString("\r\n ")
 		rest, room = rest[n:], maxOctets-1
 	}
-	w.WriteString(rest)
-	w.WriteString("\r\n")
+	w.b.WriteString(rest)
+	w.b.WriteString("\r\n")
 }
 
 // text writes a property of type TEXT, unless it is empty.
