@@ -24,6 +24,8 @@ var walls = []wall{
 	{"services/plans/internal/plan", "services/*/internal/app", "rules know no callers"},
 	{"services/plans/internal/plan", "services/*/internal/store", "rules know no store"},
 	{"services/plans/internal/injection", "services/*/internal/...", "rules know no callers"},
+	{"services/plans/internal/diary", "services/*/internal/...", "rules know no callers"},
+	{"services/plans/internal/outcome", "services/*/internal/...", "rules know no callers"},
 	{"services/booking/internal/schedule", "services/*/internal/...", "rules know no callers"},
 	{"services/booking/internal/course", "services/*/internal/store", "rules know no store"},
 	{"services/directory/internal/people", "services/*/internal/...", "rules know no callers"},

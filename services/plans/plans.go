@@ -2,13 +2,13 @@
 // patient, and whether one more session of it is allowed.
 //
 // Owns: templates, plans and their courses, entitlements, the injection ledger, medicines,
-// issues.
+// issues, the pain diary, outcomes.
 //
 // Asks: booking what became of a claim; directory for patients, practitioners and clinics;
 // intake for what is known against kinds of care.
 //
 // Emits: PlanActivated, PlanChanged, PlanClosed, SessionsClaimed, SessionsConfirmed,
-// SessionsReleased, InjectionRecorded, IssueRaised.
+// SessionsReleased, InjectionRecorded, IssueRaised, DiaryEntryAdded, OutcomeRecorded.
 //
 // Hears: AppointmentBooked, AppointmentRescheduled, AppointmentCancelled,
 // AppointmentCompleted, AppointmentNoShow, EntitlementVoided, IntakeTriaged,
@@ -33,8 +33,10 @@ import (
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/api"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
+	"github.com/upright-clinic/upright/services/plans/internal/diary"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
+	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/peer"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
@@ -54,6 +56,9 @@ type Config struct {
 	// PolicyFile is an injection policy to use instead of the one that ships, as JSON: for
 	// example with stacked caps.
 	PolicyFile string
+	// InstrumentFile is a pack of outcome instruments to use instead of the one that ships, as
+	// JSON: for example with instruments that the clinic has a licence for.
+	InstrumentFile string
 	// ResolveAfter is how old a claim without an outcome gets before booking is asked; 0
 	// means ten minutes. It frees nothing by itself.
 	ResolveAfter time.Duration
@@ -79,12 +84,18 @@ func migrations() []sqldb.Set {
 // New migrates the database and reads the catalogue and the policy. It makes no calls. It
 // fails when the database cannot be migrated or a file has a defect, which it names.
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
-	settings := app.Config{ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard()}
+	settings := app.Config{
+		ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard(),
+		Diary: diary.Standard(),
+	}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)
 	}
 	if settings.Policy, err = policy(cfg.PolicyFile); err != nil {
+		return nil, fmt.Errorf("plans: %w", err)
+	}
+	if settings.Outcomes, err = instruments(cfg.InstrumentFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)
 	}
 	if err := sqldb.Migrate(ctx, kit.DB, migrations()...); err != nil {
@@ -139,6 +150,19 @@ func policy(file string) (injection.Policy, error) {
 		return injection.Policy{}, err
 	}
 	return injection.ParsePolicy(data)
+}
+
+// instruments reads the clinic's own pack; what it may show is between the clinic and the
+// owners of the instruments.
+func instruments(file string) (outcome.Set, error) {
+	if file == "" {
+		return outcome.Standard(), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return outcome.Set{}, err
+	}
+	return outcome.Parse(data, true)
 }
 
 // Register puts plans' services, and its event log's, on a server.

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/diary"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
+	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
@@ -55,6 +57,10 @@ type Config struct {
 	Steroids steroid.Table
 	// Medicines are the rules about medicines that ship; a clinic changes them for itself.
 	Medicines medication.Rules
+	// Diary are the numbers of the diary's rules.
+	Diary diary.Rules
+	// Outcomes are the instruments, and the rule that stops care which changes nothing.
+	Outcomes outcome.Set
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error

@@ -247,8 +247,9 @@ func (a *App) reviewReached(ctx context.Context, tx *sqldb.Tx, head store.Head, 
 	if err != nil {
 		return err
 	}
-	if _, due := plan.DueReview(course, p.ReviewsOf(course.ID), sessionsOf(entries, p.ID, course.ID), today); !due {
-		return nil
+	due, err := a.reviewDue(tx, e.ClinicID, p, course, sessionsOf(entries, p.ID, course.ID), today)
+	if err != nil || !due {
+		return err
 	}
 	_, err = raise(ctx, tx, head, store.Issue{
 		Rule: RuleReviewDue, Severity: "LOW", PlanID: p.ID, Discipline: course.Discipline, Codes: []string{course.ID},

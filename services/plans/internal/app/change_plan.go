@@ -49,7 +49,7 @@ func (a *App) changePlan(ctx context.Context, caller authn.Principal, method, ac
 		if err != nil {
 			return err
 		}
-		v, err = viewPlan(tx, clinicID, pl, Clinicians)
+		v, err = a.viewPlan(tx, clinicID, pl, Clinicians)
 		return err
 	})
 	return v, err

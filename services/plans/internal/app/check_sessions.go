@@ -44,7 +44,7 @@ func (a *App) check(tx *sqldb.Tx, c Claim, together bool) ([]Verdict, error) {
 		return nil, err
 	}
 	out := make([]Verdict, len(c.Sessions))
-	s, err := a.situation(tx.Now(), standing, entries, c)
+	s, err := a.situation(tx, standing, entries, c)
 	if err != nil {
 		if refusal := fault.From(err); refusal.Kind == fault.FailedPrecondition {
 			for i := range out {

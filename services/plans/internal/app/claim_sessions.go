@@ -158,7 +158,7 @@ func (a *App) claim(ctx context.Context, tx *sqldb.Tx, c Claim) ([]store.Entry, 
 	if known, err := alreadyClaimed(entries, c); err != nil || known != nil {
 		return known, err
 	}
-	s, err := a.situation(tx.Now(), standing, entries, c)
+	s, err := a.situation(tx, standing, entries, c)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func withTombstones(tx *sqldb.Tx, entries *[]store.Entry, c Claim) error {
 
 // situation is what decides about the sessions; missing when another service must be
 // asked first.
-func (a *App) situation(now time.Time, standing store.Standing, entries []store.Entry, c Claim) (plan.Situation, error) {
+func (a *App) situation(tx *sqldb.Tx, standing store.Standing, entries []store.Entry, c Claim) (plan.Situation, error) {
 	if m := (missing{gate: !standing.GateKnown}); m.gate || !standing.PractitionerKnown {
 		if !standing.PractitionerKnown {
 			m.practitioner = c.PractitionerID
@@ -237,13 +237,18 @@ func (a *App) situation(now time.Time, standing store.Standing, entries []store.
 			With("plan_id", c.PlanID).With("course_id", c.CourseID).With("asked", c.Discipline)
 	}
 	limits, _ := a.cfg.Catalogue.Discipline(course.Discipline)
-	today, err := dateIn(now, standing.TimeZone)
+	today, err := dateIn(tx.Now(), standing.TimeZone)
+	if err != nil {
+		return plan.Situation{}, err
+	}
+	sessions := sessionsOf(entries, standing.Plan.ID, course.ID)
+	stalled, err := a.stalled(tx, c.ClinicID, standing.Plan, course, sessions)
 	if err != nil {
 		return plan.Situation{}, err
 	}
 	return plan.Situation{
 		Plan: standing.Plan, Course: course, Discipline: limits, Asked: c.Discipline, Profession: standing.Profession,
-		Blocks: standing.Blocks, Today: today, Sessions: sessionsOf(entries, standing.Plan.ID, course.ID),
+		Blocks: standing.Blocks, Today: today, Sessions: sessions, Stalled: stalled,
 		Injections: injectionRecords(entries), Policy: a.cfg.Policy,
 	}, nil
 }

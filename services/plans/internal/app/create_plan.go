@@ -64,7 +64,7 @@ func (a *App) CreatePlan(ctx context.Context, n NewPlan) (PlanView, error) {
 		if err != nil {
 			return err
 		}
-		v, err = viewPlan(tx, clinicID, made, Clinicians)
+		v, err = a.viewPlan(tx, clinicID, made, Clinicians)
 		return err
 	})
 	return v, err

@@ -29,7 +29,7 @@ func (a *App) GetPlan(ctx context.Context, clinicID, planID string) (PlanView, e
 		if !ok {
 			return fault.NotFoundf("plan")
 		}
-		v, err = viewPlan(tx, clinicID, pl, viewOf(p))
+		v, err = a.viewPlan(tx, clinicID, pl, viewOf(p))
 		return err
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *App) ListPlans(ctx context.Context, clinicID, patientID, state string, 
 			if viewOf(p) == Patients && pl.State == plan.Draft {
 				continue
 			}
-			v, err := viewPlan(tx, clinicID, pl, viewOf(p))
+			v, err := a.viewPlan(tx, clinicID, pl, viewOf(p))
 			if err != nil {
 				return err
 			}

@@ -28,7 +28,7 @@ type PlanView struct {
 
 // viewPlan loads what belongs to a plan's view, and takes out what the caller may not see:
 // the front desk gets states, courses and counts, the patient no notes.
-func viewPlan(tx *sqldb.Tx, clinicID string, p plan.Plan, view View) (PlanView, error) {
+func (a *App) viewPlan(tx *sqldb.Tx, clinicID string, p plan.Plan, view View) (PlanView, error) {
 	entries, err := store.EntriesOfPlan(tx, clinicID, p.ID)
 	if err != nil {
 		return PlanView{}, err
@@ -41,7 +41,11 @@ func viewPlan(tx *sqldb.Tx, clinicID string, p plan.Plan, view View) (PlanView, 
 	for _, c := range p.Courses {
 		sessions := sessionsOf(entries, p.ID, c.ID)
 		v.Counts[c.ID] = countsOf(c, sessions, entries)
-		if _, due := plan.DueReview(c, p.ReviewsOf(c.ID), sessions, today); due && p.State != plan.Closed {
+		due, err := a.reviewDue(tx, clinicID, p, c, sessions, today)
+		if err != nil {
+			return PlanView{}, err
+		}
+		if due && p.State != plan.Closed {
 			v.ReviewDue = append(v.ReviewDue, c.ID)
 		}
 	}

@@ -25,6 +25,7 @@ const (
 	RulePlanClosed    = "PLAN_CLOSED"              // booked under a plan that has ended
 	RulePlanPaused    = "PLAN_PAUSED"              // booked under a plan that is paused
 	RuleReviewDue     = "REVIEW_DUE"               // a review point was reached
+	RuleDiary         = "DIARY"                    // a patient's diary says that somebody must look
 )
 
 // States of an issue.

@@ -89,6 +89,8 @@ type Situation struct {
 	Today civil.Date
 	// Sessions are those of the course.
 	Sessions []Session
+	// Stalled: the outcomes show that the sessions since the last review have changed nothing.
+	Stalled bool
 	// Injections is the patient's ledger, whatever the plan; used for counted care.
 	Injections []injection.Record
 	Policy     injection.Policy

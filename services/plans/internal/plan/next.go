@@ -57,8 +57,26 @@ func (s Situation) delivered() int {
 }
 
 // reviewDue gives the review point that has been reached without a review since.
-func (s Situation) reviewDue() (string, bool) {
-	return DueReview(s.Course, s.Plan.ReviewsOf(s.Course.ID), s.Sessions, s.Today)
+func (s Situation) reviewDue() (rule string, due bool) {
+	if rule, due = DueReview(s.Course, s.Plan.ReviewsOf(s.Course.ID), s.Sessions, s.Today); due {
+		return rule, due
+	}
+	return "NO_MEANINGFUL_CHANGE", s.Stalled
+}
+
+// SinceReview is how many sessions were delivered since the last review, or at all when there
+// was none.
+func SinceReview(reviews []Review, sessions []Session) int {
+	n, at := 0, 0
+	for _, s := range sessions {
+		if s.Delivered {
+			n++
+		}
+	}
+	for _, r := range reviews {
+		at = max(at, r.AtSessions)
+	}
+	return max(0, n-at)
 }
 
 // DueReview gives the first review point of the course that has been reached and for which

@@ -86,7 +86,11 @@ func PointTo(tx *sqldb.Tx, clinicID, patientID, survivor string) error {
 
 // personal are the tables of what belongs to a person: each row has the record that it was
 // entered under, and a version.
-var personal = []string{"ledger", "plans", "issues", "medications", "medication_doses"}
+var personal = []string{
+	"ledger", "plans", "issues",
+	"medications", "medication_doses",
+	"diary_entries", "outcomes",
+}
 
 // Rehome gives everything that is now the person's back to whoever its origin record
 // belongs to, after a merge or its undoing. Both heads must be locked.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,4 +176,30 @@ func TestGatesKeepTheNewest(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// Every table whose rows belong to a person follows merges.
+func TestPersonalTablesAreAll(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(Migrations.FS, "sqlite/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	known := map[string]bool{}
+	for _, table := range personal {
+		known[table] = true
+	}
+	for _, name := range files {
+		text, err := fs.ReadFile(Migrations.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(text), "CREATE TABLE ")[1:] {
+			body, _, _ := strings.Cut(part, ");")
+			table, columns, _ := strings.Cut(body, " (")
+			if strings.Contains(columns, "origin_patient_id ") && !known[table] {
+				t.Errorf("%s: %s is lost in a merge", name, table)
+			}
+		}
+	}
 }
