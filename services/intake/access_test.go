@@ -68,6 +68,9 @@ func TestForeignObjectsAreNotThere(t *testing.T) {
 		missing(err)
 		_, err = w.intakes.ListAnswerRevisions(ctx, &intakev1.ListAnswerRevisionsRequest{IntakeId: id})
 		missing(err)
+		for _, err := range w.formCalls(ctx, id) {
+			missing(err)
+		}
 		_, err = w.triage.OverrideTriage(ctx, &intakev1.OverrideTriageRequest{IntakeId: id, Level: "EMERGENCY_NOW", Reason: "x"})
 		missing(err)
 		_, err = w.triage.GetTriageTask(ctx, &intakev1.GetTriageTaskRequest{TaskId: task})

@@ -85,6 +85,12 @@ func asks(directory grpc.ClientConnInterface) app.Directory {
 			got, err := places.GetClinic(ctx, &directoryv1.GetClinicRequest{})
 			return got.GetClinic().GetTimeZone(), err
 		},
+		Verify: func(ctx context.Context, clinicID, patientID, familyName, birthDate string) (bool, error) {
+			got, err := patients.VerifyPatient(authn.WithService(ctx, app.Service, clinicID), &directoryv1.VerifyPatientRequest{
+				PatientId: patientID, FamilyName: familyName, BirthDate: birthDate,
+			})
+			return got.GetMatches(), err
+		},
 		Patient: func(ctx context.Context, patientID string) error {
 			_, err := patients.GetPatient(ctx, &directoryv1.GetPatientRequest{PatientId: patientID})
 			return err
@@ -138,7 +144,8 @@ const (
 	forgetBatch = 5000
 )
 
-// forget deletes request ids that no retry will use any more. A failure is tried again at
+// forget deletes request ids that no retry will use any more, and links, form sessions and
+// messages whose time is over. A failure is tried again at
 // the next turn.
 func (s *Service) forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
@@ -149,8 +156,10 @@ func (s *Service) forget(ctx context.Context) {
 			return
 		case <-ticker.C:
 			err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-				_, err := requestid.Purge(tx, tx.Now(), forgetBatch)
-				return err
+				if _, err := requestid.Purge(tx, tx.Now(), forgetBatch); err != nil {
+					return err
+				}
+				return store.PurgeForms(tx)
 			})
 			if err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "old request ids not forgotten", slog.Any("error", err))

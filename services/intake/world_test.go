@@ -54,6 +54,7 @@ type world struct {
 	triage  intakev1.TriageServiceClient
 	forms   intakev1.QuestionnaireServiceClient
 	funnel  intakev1.FunnelServiceClient
+	form    intakev1.FormServiceClient
 }
 
 // each runs a test on both databases.
@@ -97,6 +98,7 @@ func newWorld(t testing.TB, d sqldb.Dialect) *world {
 	w.triage = intakev1.NewTriageServiceClient(conn)
 	w.forms = intakev1.NewQuestionnaireServiceClient(conn)
 	w.funnel = intakev1.NewFunnelServiceClient(conn)
+	w.form = intakev1.NewFormServiceClient(conn)
 	return w
 }
 
@@ -309,6 +311,8 @@ type directory struct {
 	zones map[string]string
 	down  bool
 	asked int
+	// verified counts the checks of a name and a date of birth.
+	verified int
 }
 
 func newDirectory(t testing.TB, d sqldb.Dialect) *directory {
@@ -349,6 +353,19 @@ func (d *directory) GetPatient(ctx context.Context, in *directoryv1.GetPatientRe
 		return nil, fault.NotFoundf("patient")
 	}
 	return &directoryv1.GetPatientResponse{Patient: &directoryv1.Patient{PatientId: in.GetPatientId()}}, nil
+}
+
+// VerifyPatient knows what the patient of the tests is called.
+func (d *directory) VerifyPatient(ctx context.Context, in *directoryv1.VerifyPatientRequest) (*directoryv1.VerifyPatientResponse, error) {
+	p, _ := authn.From(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.verified++
+	if d.down {
+		return nil, fault.New(fault.Unavailable, "DOWN", "down")
+	}
+	right := p.ClinicID == clinic && in.GetPatientId() == patient && in.GetFamilyName() == "Rahman" && in.GetBirthDate() == "1980-02-29"
+	return &directoryv1.VerifyPatientResponse{Matches: right}, nil
 }
 
 // tell appends an event to directory's log.

@@ -41,6 +41,7 @@ var services = []service{
 	of(directoryv1.PlaceService_ServiceDesc, directoryv1.NewPlaceServiceClient, directoryv1.RegisterPlaceServiceHandlerClient),
 	of(directoryv1.PractitionerService_ServiceDesc, directoryv1.NewPractitionerServiceClient, directoryv1.RegisterPractitionerServiceHandlerClient),
 	of(intakev1.FunnelService_ServiceDesc, intakev1.NewFunnelServiceClient, intakev1.RegisterFunnelServiceHandlerClient),
+	of(intakev1.FormService_ServiceDesc, intakev1.NewFormServiceClient, intakev1.RegisterFormServiceHandlerClient),
 	of(intakev1.IntakeService_ServiceDesc, intakev1.NewIntakeServiceClient, intakev1.RegisterIntakeServiceHandlerClient),
 	of(intakev1.QuestionnaireService_ServiceDesc, intakev1.NewQuestionnaireServiceClient, intakev1.RegisterQuestionnaireServiceHandlerClient),
 	of(intakev1.TriageService_ServiceDesc, intakev1.NewTriageServiceClient, intakev1.RegisterTriageServiceHandlerClient),

@@ -24,8 +24,8 @@ import (
 
 // Limits of a port (reliability reference 5, "Edge").
 const (
-	maxReceive  = 4 << 20 // bytes of one message
-	maxStreams  = 100     // concurrent calls of one connection
+	maxReceive  = 10 << 20 // bytes of one message: a picture of 8 MiB fits
+	maxStreams  = 100      // concurrent calls of one connection
 	maxHeaders  = 64 << 10
 	handshake   = 5 * time.Second
 	leastPing   = 20 * time.Second // more frequent keepalive pings end a connection

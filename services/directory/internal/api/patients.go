@@ -54,6 +54,11 @@ func decodePatient(p people.Patient, m *directoryv1.Patient) (people.Patient, er
 	return p, err
 }
 
+func (s patientServer) VerifyPatient(ctx context.Context, r *directoryv1.VerifyPatientRequest) (*directoryv1.VerifyPatientResponse, error) {
+	matches, err := s.app.VerifyPatient(ctx, r.GetPatientId(), r.GetFamilyName(), r.GetBirthDate())
+	return &directoryv1.VerifyPatientResponse{Matches: matches}, err
+}
+
 func (s patientServer) CreatePatient(ctx context.Context, r *directoryv1.CreatePatientRequest) (*directoryv1.CreatePatientResponse, error) {
 	p, err := decodePatient(people.Patient{}, r.GetPatient())
 	if err != nil {

@@ -219,3 +219,42 @@ func TestSearchPaging(t *testing.T) {
 		b.refused(err, "INVALID_ARGUMENT")
 	})
 }
+
+// Who a patient is, is asked kindly: as searches compare names; and an unknown record is the
+// same "no" as a wrong name.
+func TestVerifyPatient(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		in := muster("Anna", "Müller-O'Brien")
+		in.FormerNames = "Schmidt, van der Berg"
+		p, err := b.CreatePatient(b.reception, nil, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		born := p.BirthDate.String()
+		for _, tc := range []struct {
+			id, name, born string
+			want           bool
+		}{
+			{p.ID, "Müller-O'Brien", born, true},
+			{p.ID, " MUELLER obrien ", born, true},
+			{p.ID, "schmidt", born, true},
+			{p.ID, "Van Der Berg", born, true},
+			{p.ID, "Müller", born, false},
+			{p.ID, "Berg", born, false},
+			{p.ID, "Anna", born, false},
+			{p.ID, "", born, false},
+			{p.ID, "  -- ", born, false},
+			{p.ID, "schmidt", "1901-01-01", false},
+			{p.ID, "schmidt", "", false},
+			{p.ID, "schmidt", "yesterday", false},
+			{"pat_none", "schmidt", born, false},
+			{"", "schmidt", born, false},
+		} {
+			got, err := b.VerifyPatient(b.reception, tc.id, tc.name, tc.born)
+			if err != nil || got != tc.want {
+				t.Errorf("%q %q %q: %v, %v", tc.id, tc.name, tc.born, got, err)
+			}
+		}
+	})
+}

@@ -23,6 +23,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	intakev1.RegisterIntakeServiceServer(r, &intakes{app: a})
 	intakev1.RegisterTriageServiceServer(r, &work{app: a})
 	intakev1.RegisterFunnelServiceServer(r, &funnel{app: a})
+	intakev1.RegisterFormServiceServer(r, &form{app: a})
 }
 
 // timestamp leaves out instants that are not there.

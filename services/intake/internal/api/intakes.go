@@ -61,7 +61,7 @@ func (s *intakes) UpdateIntake(ctx context.Context, in *intakev1.UpdateIntakeReq
 		return nil, err
 	}
 	v, err := s.app.UpdateIntake(ctx, app.UpdateIntake{
-		IntakeID: in.GetIntakeId(), Answers: given, Etag: in.GetEtag(), Fingerprint: requestid.Fingerprint(in),
+		IntakeID: in.GetIntakeId(), Answers: given, Typed: typed(in.GetTyped()), Etag: in.GetEtag(), Fingerprint: requestid.Fingerprint(in),
 	})
 	if err != nil {
 		return nil, err
@@ -101,12 +101,28 @@ func (s *intakes) ListAnswerRevisions(ctx context.Context, in *intakev1.ListAnsw
 		if err := json.Unmarshal([]byte(r.Value), &a); err != nil {
 			return nil, err
 		}
-		out.Revisions = append(out.Revisions, &intakev1.AnswerRevision{
+		one := &intakev1.AnswerRevision{
 			QuestionId: r.QuestionID, Revision: r.Revision, Value: value(a), AnsweredBy: r.AnsweredBy, AnsweredAs: r.AnsweredAs,
-			AnswerTime: timestamp(r.AnsweredAt),
-		})
+			AnswerTime: timestamp(r.AnsweredAt), Writer: writer(r.Writer),
+		}
+		if r.Typed != "" {
+			one.Typed = &intakev1.TypedAnswer{}
+			if err := json.Unmarshal([]byte(r.Typed), &one.Typed.Values); err != nil {
+				return nil, err
+			}
+		}
+		out.Revisions = append(out.Revisions, one)
 	}
 	return out, nil
+}
+
+// typed reads what does not fit its question.
+func typed(in map[string]*intakev1.TypedAnswer) map[string][]string {
+	out := make(map[string][]string, len(in))
+	for id, t := range in {
+		out[id] = t.GetValues()
+	}
+	return out
 }
 
 // intake writes what a view holds: the BASIC view has neither answers nor findings.
@@ -132,8 +148,15 @@ func intake(v app.IntakeView) *intakev1.Intake {
 	for id, a := range v.Answers {
 		out.Answers[id] = value(a)
 	}
+	for id, values := range v.Typed {
+		if out.Typed == nil {
+			out.Typed = make(map[string]*intakev1.TypedAnswer, len(v.Typed))
+		}
+		out.Typed[id] = &intakev1.TypedAnswer{Values: values}
+	}
+	out.Writer = writer(v.Writer)
 	for _, p := range v.Pages {
-		out.Pages = append(out.Pages, &intakev1.PageProgress{PageId: p.Page, State: string(p.State), QuestionIds: p.Questions})
+		out.Pages = append(out.Pages, &intakev1.PageProgress{PageId: p.Page, State: string(p.State), QuestionIds: items(v.Set, p.Questions)})
 		if out.NextPageId == "" && p.State == triage.PageOpen {
 			out.NextPageId = p.Page
 		}

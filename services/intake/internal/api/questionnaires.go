@@ -44,10 +44,14 @@ func questionnaire(set *triage.Set, wanted string) *intakev1.Questionnaire {
 	for i := range set.Pages {
 		p := &set.Pages[i]
 		out.Pages = append(out.Pages, &intakev1.QuestionnairePage{
-			Id: p.ID, Title: p.Title.In(lang), Intro: p.Intro.In(lang), QuestionIds: p.Questions, Layout: p.Layout, HelpTopic: p.HelpTopic,
+			Id: p.ID, Title: p.Title.In(lang), Intro: p.Intro.In(lang), QuestionIds: items(set, p.Questions), Layout: p.Layout, HelpTopic: p.HelpTopic,
 		})
 		for _, id := range p.Questions {
-			if q, ok := set.Question(id); ok {
+			switch q, ok := set.Question(id); {
+			case !ok:
+			case q.Type == triage.TypeMarks:
+				out.BodyMaps = append(out.BodyMaps, bodyMap(set, q, lang))
+			default:
 				out.Items = append(out.Items, question(set, q, lang))
 			}
 		}
@@ -58,15 +62,37 @@ func questionnaire(set *triage.Set, wanted string) *intakev1.Questionnaire {
 	return out
 }
 
+// items are the questions of a list that are not body maps.
+func items(set *triage.Set, ids []string) (out []string) {
+	for _, id := range ids {
+		if q, ok := set.Question(id); ok && q.Type != triage.TypeMarks {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func bodyMap(set *triage.Set, q *triage.Question, lang string) *intakev1.BodyMap {
+	return &intakev1.BodyMap{
+		Id: q.ID, Text: q.Text.In(lang), Help: q.Help.In(lang), Regions: options(q, lang), NoneLabel: q.NoneLabel.In(lang),
+		SetsQuestionId: q.Sets, PageId: set.PageOf(q),
+	}
+}
+
+func options(q *triage.Question, lang string) (out []*intakev1.QuestionOption) {
+	for _, o := range q.Options {
+		out = append(out, &intakev1.QuestionOption{Id: o.ID, Label: o.Label.In(lang), Sides: o.Sides})
+	}
+	return out
+}
+
 func question(set *triage.Set, q *triage.Question, lang string) *intakev1.Question {
 	out := &intakev1.Question{
 		Id: q.ID, Type: string(q.Type), Text: q.Text.In(lang), Help: q.Help.In(lang), AskWhen: askWhen(q), AskWhenCel: q.AskWhenCEL(),
 		Required: q.Required, PageId: set.PageOf(q), Group: q.Group, Min: q.Min, Max: q.Max, Unit: q.Unit,
 		NoneLabel: q.NoneLabel.In(lang), TickOption: q.TickOption, NoneOption: q.NoneOption,
 	}
-	for _, o := range q.Options {
-		out.Options = append(out.Options, &intakev1.QuestionOption{Id: o.ID, Label: o.Label.In(lang)})
-	}
+	out.Options = options(q, lang)
 	for _, p := range q.Scale {
 		out.ScalePoints = append(out.ScalePoints, &intakev1.ScalePoint{Value: p.Value, Label: p.Label.In(lang)})
 	}

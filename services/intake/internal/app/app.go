@@ -40,6 +40,9 @@ const (
 type Directory struct {
 	// TimeZone returns the IANA zone of the caller's clinic.
 	TimeZone func(ctx context.Context) (string, error)
+	// Verify reports whether a family name and a date of birth are those of a patient; it
+	// asks in intake's own name.
+	Verify func(ctx context.Context, clinicID, patientID, familyName, birthDate string) (bool, error)
 	// Patient fails with NOT_FOUND when the caller's clinic has no such patient.
 	Patient func(ctx context.Context, patientID string) error
 }

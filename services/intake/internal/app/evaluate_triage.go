@@ -11,7 +11,7 @@ func (a *App) EvaluateTriage(questionnaireID string, version int64, answers tria
 	if err != nil {
 		return nil, Outcome{}, err
 	}
-	if err := checkAnswers(set, answers); err != nil {
+	if err := checkAnswers(set, UpdateIntake{Answers: answers}); err != nil {
 		return nil, Outcome{}, err
 	}
 	return set, outcomeOf(set.Evaluate(answers)), nil

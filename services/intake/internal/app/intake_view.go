@@ -21,8 +21,10 @@ type IntakeView struct {
 	Outcome  Outcome // in the BASIC view without anything about answers
 	Rescreen civil.Date
 
-	Answers triage.Answers    // only when Full
-	Pages   []triage.Progress // only when Full
+	Answers triage.Answers      // only when Full
+	Typed   map[string][]string // only when Full: what does not fit its question
+	Pages   []triage.Progress   // only when Full
+	Writer  store.Writer        // only when Full: who fills the form in, as the caller said
 }
 
 // AdviceLevel is the level whose text the patient reads: the one in force, else that of
@@ -53,6 +55,9 @@ func loadIntake(tx *sqldb.Tx, p authn.Principal, intakeID string, lock bool) (st
 	if err == nil && !who.sees(p) {
 		err = fault.NotFoundf("intake")
 	}
+	if err == nil {
+		err = withinSession(tx, p, intakeID)
+	}
 	return i, who, err
 }
 
@@ -76,6 +81,25 @@ func answersOf(tx *sqldb.Tx, i store.Intake) (triage.Answers, map[string]store.A
 	return answers, byID, nil
 }
 
+// typedOf reads what was given and does not fit its question, by question.
+func typedOf(rows map[string]store.Answer) (map[string][]string, error) {
+	var out map[string][]string
+	for id, r := range rows {
+		if r.Typed == "" {
+			continue
+		}
+		var values []string
+		if err := json.Unmarshal([]byte(r.Typed), &values); err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = map[string][]string{}
+		}
+		out[id] = values
+	}
+	return out, nil
+}
+
 // basicView is what the front desk and lists see.
 func (a *App) basicView(p authn.Principal, i store.Intake) (IntakeView, error) {
 	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
@@ -95,7 +119,14 @@ func (a *App) fullView(tx *sqldb.Tx, p authn.Principal, i store.Intake) (IntakeV
 		return v, err
 	}
 	v.Full = true
-	if v.Answers, _, err = answersOf(tx, i); err != nil {
+	var rows map[string]store.Answer
+	if v.Answers, rows, err = answersOf(tx, i); err != nil {
+		return v, err
+	}
+	if v.Typed, err = typedOf(rows); err != nil {
+		return v, err
+	}
+	if v.Writer, err = store.GetWriter(tx, i.ClinicID, i.IntakeID, p.Subject); err != nil {
 		return v, err
 	}
 	v.Pages = v.Set.PagesOf(v.Answers)

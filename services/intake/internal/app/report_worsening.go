@@ -81,7 +81,8 @@ func (a *App) restart(ctx context.Context, tx *sqldb.Tx, p authn.Principal, id s
 	if err != nil {
 		return i, err
 	}
-	if err := putAnswer(tx, p, i, courseQuestion, triage.Choice(worsening), 1); err != nil {
+	preset := UpdateIntake{Answers: triage.Answers{courseQuestion: triage.Choice(worsening)}}
+	if err := putAnswer(tx, p, i, courseQuestion, preset, store.Writer{}, 1); err != nil {
 		return i, err
 	}
 	told := &intakev1.TriageOverridden{ClinicId: p.ClinicID, PatientId: who.rootID}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -27,7 +28,8 @@ import (
 type UpdateIntake struct {
 	IntakeID    string
 	Answers     triage.Answers
-	Etag        string // version that the caller saw
+	Typed       map[string][]string // what does not fit its question, as the form sent it
+	Etag        string              // version that the caller saw
 	Fingerprint []byte
 }
 
@@ -36,7 +38,7 @@ type UpdateIntake struct {
 // gate and raised its task when this returns. It fails with NOT_FOUND for an intake that
 // the caller may not know of; FAILED_PRECONDITION, INTAKE_SUBMITTED, after submission;
 // INVALID_ARGUMENT naming every answer that does not fit its question, and then saves
-// none; ABORTED, VERSION_MISMATCH, naming the questions that somebody else answered
+// none (what is given as Typed is kept whatever it is); ABORTED, VERSION_MISMATCH, naming the questions that somebody else answered
 // differently since the etag.
 func (a *App) UpdateIntake(ctx context.Context, in UpdateIntake) (IntakeView, error) {
 	p, err := callerOf(ctx)
@@ -73,24 +75,35 @@ func (a *App) saveAnswers(ctx context.Context, tx *sqldb.Tx, p authn.Principal, 
 	if err != nil {
 		return i, err
 	}
-	if err := checkAnswers(set, in.Answers); err != nil {
+	if len(in.Answers)+len(in.Typed) == 0 {
+		return i, fault.Invalid("answers", "must not be empty")
+	}
+	if err := checkAnswers(set, in); err != nil {
 		return i, err
 	}
 	answers, rows, err := answersOf(tx, i)
 	if err != nil {
 		return i, err
 	}
+	in.Answers = set.AlignMarks(in.Answers, answers)
 	fresh, err := mergeAnswers(i, in, answers, rows)
 	if err != nil || len(fresh) == 0 {
 		return i, err
 	}
 	i.Version++
 	i.UpdatedAt = tx.Now()
+	writer, err := store.GetWriter(tx, i.ClinicID, i.IntakeID, p.Subject)
+	if err != nil {
+		return i, err
+	}
 	for _, id := range fresh {
-		if err := putAnswer(tx, p, i, id, in.Answers[id], rows[id].Revision+1); err != nil {
+		if err := putAnswer(tx, p, i, id, in, writer, rows[id].Revision+1); err != nil {
 			return i, err
 		}
-		answers[id] = in.Answers[id]
+		delete(answers, id)
+		if a := in.Answers[id]; a.Kind() != triage.Nothing {
+			answers[id] = a
+		}
 	}
 	if i, err = a.raiseFindings(ctx, tx, i, who, set, answers, zone); err != nil {
 		return i, err
@@ -105,20 +118,25 @@ func (a *App) saveAnswers(ctx context.Context, tx *sqldb.Tx, p authn.Principal, 
 }
 
 // checkAnswers refuses answers that do not fit, all of them at once.
-func checkAnswers(set *triage.Set, answers triage.Answers) error {
+func checkAnswers(set *triage.Set, in UpdateIntake) error {
 	var bad *fault.Error
-	for _, id := range slices.Sorted(maps.Keys(answers)) {
-		err := set.Check(id, answers[id])
+	refuse := func(err error) {
 		if err == nil {
-			continue
+			return
 		}
 		if bad == nil {
 			bad = fault.From(err)
-			continue
+			return
 		}
 		for _, f := range fault.From(err).Fields {
 			bad = bad.OnField(f.Field, f.Description)
 		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(in.Answers)) {
+		refuse(set.Check(id, in.Answers[id]))
+	}
+	for _, id := range slices.Sorted(maps.Keys(in.Typed)) {
+		refuse(checkTyped(set, id, in))
 	}
 	if bad == nil {
 		return nil
@@ -126,8 +144,36 @@ func checkAnswers(set *triage.Set, answers triage.Answers) error {
 	return bad
 }
 
-// mergeAnswers returns the questions whose answer is new, sorted. What was answered
-// differently since the version that the caller saw is refused and not overwritten.
+// Bounds of what is kept although it does not fit: more than any form of ours can send.
+const (
+	maxTyped     = 64
+	maxTypedText = 1000
+)
+
+// checkTyped refuses what cannot be kept: for a question that is not there or is answered
+// in the same breath, and more than a form can send.
+func checkTyped(set *triage.Set, id string, in UpdateIntake) error {
+	field := "typed." + id
+	if _, ok := set.Question(id); !ok {
+		return fault.Invalid(field, "is not a question of this form")
+	}
+	if _, both := in.Answers[id]; both {
+		return fault.Invalid(field, "is among the answers as well")
+	}
+	if len(in.Typed[id]) == 0 || len(in.Typed[id]) > maxTyped {
+		return fault.Invalid(field, fmt.Sprintf("must have 1 to %d values", maxTyped))
+	}
+	for _, v := range in.Typed[id] {
+		if len(v) > maxTypedText {
+			return fault.Invalid(field, fmt.Sprintf("has a value longer than %d bytes", maxTypedText))
+		}
+	}
+	return nil
+}
+
+// mergeAnswers returns the questions for which something new was given, sorted. What was
+// answered differently since the version that the caller saw is refused and not
+// overwritten.
 func mergeAnswers(i store.Intake, in UpdateIntake, answers triage.Answers, rows map[string]store.Answer) ([]string, error) {
 	base, err := strconv.ParseInt(in.Etag, 10, 64)
 	if err != nil {
@@ -138,9 +184,11 @@ func mergeAnswers(i store.Intake, in UpdateIntake, answers triage.Answers, rows 
 	}
 	conflict := versionMismatch(i.Version)
 	var fresh []string
-	for _, id := range slices.Sorted(maps.Keys(in.Answers)) {
+	given := slices.Concat(slices.Collect(maps.Keys(in.Answers)), slices.Collect(maps.Keys(in.Typed)))
+	slices.Sort(given)
+	for _, id := range given {
 		switch {
-		case in.Answers[id].Equal(answers[id]):
+		case sameGiven(in, id, answers[id], rows[id].Typed):
 			continue
 		case rows[id].IntakeVersion > base:
 			conflict = conflict.OnField("answers."+id, "was answered differently meanwhile")
@@ -154,13 +202,34 @@ func mergeAnswers(i store.Intake, in UpdateIntake, answers triage.Answers, rows 
 	return fresh, nil
 }
 
-func putAnswer(tx *sqldb.Tx, p authn.Principal, i store.Intake, id string, a triage.Answer, revision int64) error {
-	value, err := json.Marshal(a)
+// sameGiven reports whether what is given for a question is what is there already.
+func sameGiven(in UpdateIntake, id string, answer triage.Answer, typed string) bool {
+	if values, ok := in.Typed[id]; ok {
+		return typedJSON(values) == typed
+	}
+	return typed == "" && in.Answers[id].Equal(answer)
+}
+
+// typedJSON is how what does not fit is stored; "" for nothing.
+func typedJSON(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	data, err := json.Marshal(values)
+	if err != nil { // a list of texts always marshals
+		return ""
+	}
+	return string(data)
+}
+
+func putAnswer(tx *sqldb.Tx, p authn.Principal, i store.Intake, id string, in UpdateIntake, writer store.Writer, revision int64) error {
+	value, err := json.Marshal(in.Answers[id])
 	if err != nil {
 		return err
 	}
 	return store.PutAnswer(tx, i.ClinicID, i.IntakeID, i.Version, store.Revision{
-		QuestionID: id, Revision: revision, Value: string(value), AnsweredBy: p.Subject, AnsweredAs: as(p), AnsweredAt: tx.Now(),
+		QuestionID: id, Revision: revision, Value: string(value), Typed: typedJSON(in.Typed[id]), Writer: writer,
+		AnsweredBy: p.Subject, AnsweredAs: as(p), AnsweredAt: tx.Now(),
 	})
 }
 

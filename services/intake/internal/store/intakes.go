@@ -89,15 +89,16 @@ type Answer struct {
 	QuestionID    string
 	Value         string // JSON as given; "null" when taken back
 	Revision      int64
-	IntakeVersion int64 // the intake's version when it was given
+	IntakeVersion int64  // the intake's version when it was given
+	Typed         string // JSON list of texts that do not fit the question; "" for an answer
 }
 
 // Answers returns the answers of an intake as they stand.
 func Answers(tx *sqldb.Tx, clinicID, intakeID string) ([]Answer, error) {
-	rows, err := tx.Query(`SELECT question_id, value, revision, intake_version FROM answers
+	rows, err := tx.Query(`SELECT question_id, value, revision, intake_version, typed FROM answers
 		WHERE clinic_id = $1 AND intake_id = $2 ORDER BY question_id`, clinicID, intakeID)
 	return collect(rows, err, func(r *sql.Rows) (a Answer, err error) {
-		return a, r.Scan(&a.QuestionID, &a.Value, &a.Revision, &a.IntakeVersion)
+		return a, r.Scan(&a.QuestionID, &a.Value, &a.Revision, &a.IntakeVersion, &a.Typed)
 	})
 }
 
@@ -106,33 +107,37 @@ type Revision struct {
 	QuestionID string
 	Revision   int64
 	Value      string // JSON as given
+	Typed      string // JSON list of texts that do not fit the question; "" for an answer
 	AnsweredBy string
 	AnsweredAs string
+	Writer     Writer
 	AnsweredAt time.Time
 }
 
 // PutAnswer stores an answer and its revision.
 func PutAnswer(tx *sqldb.Tx, clinicID, intakeID string, version int64, r Revision) error {
-	_, err := tx.Exec(`INSERT INTO answers (clinic_id, intake_id, question_id, value, revision, intake_version)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (clinic_id, intake_id, question_id)
-		DO UPDATE SET value = excluded.value, revision = excluded.revision, intake_version = excluded.intake_version`,
-		clinicID, intakeID, r.QuestionID, r.Value, r.Revision, version)
+	_, err := tx.Exec(`INSERT INTO answers (clinic_id, intake_id, question_id, value, revision, intake_version, typed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (clinic_id, intake_id, question_id)
+		DO UPDATE SET value = excluded.value, revision = excluded.revision, intake_version = excluded.intake_version, typed = excluded.typed`,
+		clinicID, intakeID, r.QuestionID, r.Value, r.Revision, version, r.Typed)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO answer_revisions (clinic_id, intake_id, question_id, revision, value, answered_by, answered_as, answered_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		clinicID, intakeID, r.QuestionID, r.Revision, r.Value, r.AnsweredBy, r.AnsweredAs, sqldb.Micros(r.AnsweredAt))
+	_, err = tx.Exec(`INSERT INTO answer_revisions
+		(clinic_id, intake_id, question_id, revision, value, typed, answered_by, answered_as, writer_name, writer_relation, answered_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		clinicID, intakeID, r.QuestionID, r.Revision, r.Value, r.Typed, r.AnsweredBy, r.AnsweredAs, r.Writer.Name, r.Writer.Relation,
+		sqldb.Micros(r.AnsweredAt))
 	return err
 }
 
 // Revisions returns every answer ever given on an intake, by question, oldest first.
 func Revisions(tx *sqldb.Tx, clinicID, intakeID string) ([]Revision, error) {
-	rows, err := tx.Query(`SELECT question_id, revision, value, answered_by, answered_as, answered_at FROM answer_revisions
-		WHERE clinic_id = $1 AND intake_id = $2 ORDER BY question_id, revision`, clinicID, intakeID)
+	rows, err := tx.Query(`SELECT question_id, revision, value, typed, answered_by, answered_as, writer_name, writer_relation, answered_at
+		FROM answer_revisions WHERE clinic_id = $1 AND intake_id = $2 ORDER BY question_id, revision`, clinicID, intakeID)
 	return collect(rows, err, func(r *sql.Rows) (v Revision, err error) {
 		var at int64
-		err = r.Scan(&v.QuestionID, &v.Revision, &v.Value, &v.AnsweredBy, &v.AnsweredAs, &at)
+		err = r.Scan(&v.QuestionID, &v.Revision, &v.Value, &v.Typed, &v.AnsweredBy, &v.AnsweredAs, &v.Writer.Name, &v.Writer.Relation, &at)
 		v.AnsweredAt = sqldb.Time(at)
 		return v, err
 	})

@@ -185,6 +185,8 @@ func (q *Question) read(a Answer) (slot, string) {
 			}
 		}
 		return slot{Set: true, List: a.list}, ""
+	case TypeMarks:
+		return q.readMarks(a)
 	}
 	return slot{}, "has an unknown type"
 }

@@ -107,8 +107,10 @@ func (l *loader) checkQuestions() {
 			l.checkInt(place, q)
 		case TypeChoice, TypeMulti:
 			l.checkOptions(place, q)
+		case TypeMarks:
+			l.checkMarks(place, q)
 		default:
-			l.wrong(place+".type", "must be int, choice or multi")
+			l.wrong(place+".type", "must be int, choice, multi or marks")
 		}
 	}
 }
@@ -149,6 +151,48 @@ func (l *loader) checkOptions(place string, q *Question) {
 	for _, o := range []string{q.TickOption, q.NoneOption} {
 		if o != "" && !q.hasOption(o) {
 			l.wrong(place+".tick_option", "has no option %q", o)
+		}
+	}
+}
+
+// checkMarks checks a body map: its regions are the options of the question that it sets.
+func (l *loader) checkMarks(place string, q *Question) {
+	l.checkOptions(place, q)
+	if q.Required {
+		l.wrong(place, "is a body map, which nobody has to use")
+	}
+	for _, o := range q.Options {
+		at := place + ".options[" + o.ID + "].sides"
+		if len(o.Sides) == 0 {
+			l.wrong(at, "is missing")
+		}
+		for i, side := range o.Sides {
+			if !slices.Contains(sides, side) || slices.Contains(o.Sides[:i], side) {
+				l.wrong(at, "must be some of left, middle and right, each once")
+			}
+		}
+	}
+}
+
+// checkSets checks that every body map sets a list with the same regions.
+func (l *loader) checkSets() {
+	for i := range l.set.Questions {
+		q := &l.set.Questions[i]
+		if q.Type != TypeMarks {
+			if q.Sets != "" {
+				l.wrong("questions["+q.ID+"].sets", "is for body maps")
+			}
+			continue
+		}
+		of, ok := l.set.Question(q.Sets)
+		if !ok || of.Type != TypeMulti {
+			l.wrong("questions["+q.ID+"].sets", "must be a question with a list of options")
+			continue
+		}
+		for _, o := range q.Options {
+			if !of.hasOption(o.ID) {
+				l.wrong("questions["+q.ID+"].options["+o.ID+"]", "is no option of %q", q.Sets)
+			}
 		}
 	}
 }

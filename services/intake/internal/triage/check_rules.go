@@ -196,6 +196,7 @@ func (q *Question) domain(c *condition, index int) []slot {
 		for n := range len(all) + 1 {
 			out = append(out, slot{Set: true, List: all[:n]})
 		}
+	case TypeMarks: // no rule reads them
 	case TypeInt:
 		values := []int64{q.Min, q.Max}
 		c.walk(func(n *condition) {

@@ -65,6 +65,7 @@ func Load(data []byte) (*Set, error) {
 	l.checkDocument()
 	l.checkQuestions()
 	if len(l.problems) == 0 {
+		l.checkSets()
 		l.checkPages()
 		l.checkLevels()
 		l.checkRules()
@@ -187,6 +188,8 @@ func (q *Question) field() celrule.Field {
 		f.Kind = celrule.Text
 	case TypeMulti:
 		f.Kind = celrule.List
+	case TypeMarks: // no rule reads marks: rules read the question that they set
+		return celrule.Field{Name: q.ID, Kind: celrule.List}
 	case TypeInt:
 	}
 	for _, o := range q.Options {

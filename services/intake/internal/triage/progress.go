@@ -1,9 +1,12 @@
 package triage
 
+import "slices"
+
 // PageState is how far a page is.
 type PageState string
 
-// States of a page: everything asked is answered; something is not; nothing is asked.
+// States of a page: everything that the form needs is answered; something is not; nothing
+// is asked.
 const (
 	PageDone    PageState = "DONE"
 	PageOpen    PageState = "OPEN"
@@ -20,6 +23,11 @@ type Progress struct {
 // PagesOf returns how far each page is, given the answers so far, in the order of the form.
 func (s *Set) PagesOf(answers Answers) []Progress {
 	r := s.read(answers)
+	highest := NoLevel
+	if fired := r.fired(); len(fired) > 0 {
+		highest = fired[0].Level
+	}
+	missing := r.missing(highest)
 	out := make([]Progress, len(s.Pages))
 	for i := range s.Pages {
 		p := Progress{Page: s.Pages[i].ID, State: PageSkipped}
@@ -32,7 +40,7 @@ func (s *Set) PagesOf(answers Answers) []Progress {
 			if p.State == PageSkipped {
 				p.State = PageDone
 			}
-			if !r.slots[q].Set {
+			if slices.Contains(missing, id) {
 				p.State = PageOpen
 			}
 		}

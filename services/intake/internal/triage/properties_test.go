@@ -61,6 +61,8 @@ func drawAnswer(t *rapid.T, q *Question) Answer {
 		return Num(float64(rapid.Int64Range(q.Min, hi).Draw(t, q.ID)))
 	case TypeChoice:
 		return Choice(rapid.SampledFrom(q.Options).Draw(t, q.ID).ID)
+	case TypeMarks:
+		return drawMarks(t, q)
 	case TypeMulti:
 	}
 	var ticked []string
@@ -70,6 +72,19 @@ func drawAnswer(t *rapid.T, q *Question) Answer {
 		}
 	}
 	return Multi(ticked...)
+}
+
+// drawMarks draws places on a body map, with and without pain.
+func drawMarks(t *rapid.T, q *Question) Answer {
+	var marks []string
+	for _, o := range q.Options {
+		for _, side := range o.Sides {
+			if rapid.IntRange(0, 4).Draw(t, q.ID+"."+o.ID+"."+side) == 0 {
+				marks = append(marks, Mark{Region: o.ID, Side: side, Pain: rapid.IntRange(-1, maxPain).Draw(t, "pain")}.String())
+			}
+		}
+	}
+	return Multi(marks...)
 }
 
 // drawForm draws a form: every question answered, or each with the given chance in ten.

@@ -115,6 +115,7 @@ type Question struct {
 	Scale      []ScalePoint    `json:"scale,omitempty"`
 	TickOption string          `json:"tick_option,omitempty"`
 	NoneOption string          `json:"none_option,omitempty"`
+	Sets       string          `json:"sets,omitempty"` // of a body map: the question whose answer its regions are
 	AskWhen    json.RawMessage `json:"ask_when,omitempty"`
 
 	ask  *rule // nil: always asked
@@ -123,8 +124,9 @@ type Question struct {
 
 // Option is one answer that may be chosen.
 type Option struct {
-	ID    string `json:"id"`
-	Label Texts  `json:"label"`
+	ID    string   `json:"id"`
+	Label Texts    `json:"label"`
+	Sides []string `json:"sides,omitempty"` // of a region on a body map
 }
 
 // ScalePoint is the words at one value of a number.

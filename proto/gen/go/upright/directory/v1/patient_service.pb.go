@@ -926,6 +926,116 @@ func (x *UnmergePatientsResponse) GetPatient() *Patient {
 	return nil
 }
 
+// VerifyPatientRequest holds what somebody says of a record.
+type VerifyPatientRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record.
+	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// Family name.
+	FamilyName string `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
+	// Date of birth, YYYY-MM-DD.
+	BirthDate     string `protobuf:"bytes,3,opt,name=birth_date,json=birthDate,proto3" json:"birth_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyPatientRequest) Reset() {
+	*x = VerifyPatientRequest{}
+	mi := &file_upright_directory_v1_patient_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPatientRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPatientRequest) ProtoMessage() {}
+
+func (x *VerifyPatientRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_directory_v1_patient_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPatientRequest.ProtoReflect.Descriptor instead.
+func (*VerifyPatientRequest) Descriptor() ([]byte, []int) {
+	return file_upright_directory_v1_patient_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *VerifyPatientRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *VerifyPatientRequest) GetFamilyName() string {
+	if x != nil {
+		return x.FamilyName
+	}
+	return ""
+}
+
+func (x *VerifyPatientRequest) GetBirthDate() string {
+	if x != nil {
+		return x.BirthDate
+	}
+	return ""
+}
+
+// VerifyPatientResponse says yes or no.
+type VerifyPatientResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True when both are right.
+	Matches       bool `protobuf:"varint,1,opt,name=matches,proto3" json:"matches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyPatientResponse) Reset() {
+	*x = VerifyPatientResponse{}
+	mi := &file_upright_directory_v1_patient_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPatientResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPatientResponse) ProtoMessage() {}
+
+func (x *VerifyPatientResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_directory_v1_patient_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPatientResponse.ProtoReflect.Descriptor instead.
+func (*VerifyPatientResponse) Descriptor() ([]byte, []int) {
+	return file_upright_directory_v1_patient_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VerifyPatientResponse) GetMatches() bool {
+	if x != nil {
+		return x.Matches
+	}
+	return false
+}
+
 var File_upright_directory_v1_patient_service_proto protoreflect.FileDescriptor
 
 const file_upright_directory_v1_patient_service_proto_rawDesc = "" +
@@ -997,12 +1107,25 @@ const file_upright_directory_v1_patient_service_proto_rawDesc = "" +
 	"\n" +
 	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\"R\n" +
 	"\x17UnmergePatientsResponse\x127\n" +
-	"\apatient\x18\x01 \x01(\v2\x1d.upright.directory.v1.PatientR\apatient2\xa2\v\n" +
+	"\apatient\x18\x01 \x01(\v2\x1d.upright.directory.v1.PatientR\apatient\"\x96\x01\n" +
+	"\x14VerifyPatientRequest\x12&\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpatientId\x12+\n" +
+	"\vfamily_name\x18\x02 \x01(\tB\n" +
+	"\xbaH\x04r\x02\x18x\x80\x01\x01R\n" +
+	"familyName\x12)\n" +
+	"\n" +
+	"birth_date\x18\x03 \x01(\tB\n" +
+	"\xbaH\x04r\x02\x18\n" +
+	"\x80\x01\x01R\tbirthDate\"1\n" +
+	"\x15VerifyPatientResponse\x12\x18\n" +
+	"\amatches\x18\x01 \x01(\bR\amatches2\x9a\f\n" +
 	"\x0ePatientService\x12\xa1\x01\n" +
 	"\rCreatePatient\x12*.upright.directory.v1.CreatePatientRequest\x1a+.upright.directory.v1.CreatePatientResponse\"7\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02 :\apatientb\apatient\"\f/v1/patients\x12\x9f\x01\n" +
 	"\x0fRegisterPatient\x12,.upright.directory.v1.RegisterPatientRequest\x1a-.upright.directory.v1.RegisterPatientResponse\"/\xaa\xbb\x18\x02\b\x01\x82\xd3\xe4\x93\x02#:\x01*b\apatient\"\x15/v1/patients:register\x12\xbe\x01\n" +
 	"\n" +
-	"GetPatient\x12'.upright.directory.v1.GetPatientRequest\x1a(.upright.directory.v1.GetPatientResponse\"]\xaa\xbb\x18/\x12\x03\x01\x02\x03\x1a\abooking\x1a\agateway\x1a\x06intake\x1a\x05plans\x1a\aupright\x82\xd3\xe4\x93\x02$b\apatient\x12\x19/v1/patients/{patient_id}\x12\xb7\x01\n" +
+	"GetPatient\x12'.upright.directory.v1.GetPatientRequest\x1a(.upright.directory.v1.GetPatientResponse\"]\xaa\xbb\x18/\x12\x03\x01\x02\x03\x1a\abooking\x1a\agateway\x1a\x06intake\x1a\x05plans\x1a\aupright\x82\xd3\xe4\x93\x02$b\apatient\x12\x19/v1/patients/{patient_id}\x12v\n" +
+	"\rVerifyPatient\x12*.upright.directory.v1.VerifyPatientRequest\x1a+.upright.directory.v1.VerifyPatientResponse\"\f\xaa\xbb\x18\b\x1a\x06intake\x12\xb7\x01\n" +
 	"\rUpdatePatient\x12*.upright.directory.v1.UpdatePatientRequest\x1a+.upright.directory.v1.UpdatePatientResponse\"M\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x025:\apatientb\apatient2!/v1/patients/{patient.patient_id}\x12\x9c\x01\n" +
 	"\x0eSearchPatients\x12+.upright.directory.v1.SearchPatientsRequest\x1a,.upright.directory.v1.SearchPatientsResponse\"/\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/patients:search\x12\xc5\x01\n" +
 	"\x10BatchGetPatients\x12-.upright.directory.v1.BatchGetPatientsRequest\x1a..upright.directory.v1.BatchGetPatientsResponse\"R\xaa\xbb\x18.\x12\x02\x02\x03\x1a\abooking\x1a\agateway\x1a\x06intake\x1a\x05plans\x1a\aupright\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/patients:batchGet\x12\xae\x01\n" +
@@ -1022,7 +1145,7 @@ func file_upright_directory_v1_patient_service_proto_rawDescGZIP() []byte {
 	return file_upright_directory_v1_patient_service_proto_rawDescData
 }
 
-var file_upright_directory_v1_patient_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_upright_directory_v1_patient_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_upright_directory_v1_patient_service_proto_goTypes = []any{
 	(*CreatePatientRequest)(nil),     // 0: upright.directory.v1.CreatePatientRequest
 	(*CreatePatientResponse)(nil),    // 1: upright.directory.v1.CreatePatientResponse
@@ -1040,39 +1163,43 @@ var file_upright_directory_v1_patient_service_proto_goTypes = []any{
 	(*MergePatientsResponse)(nil),    // 13: upright.directory.v1.MergePatientsResponse
 	(*UnmergePatientsRequest)(nil),   // 14: upright.directory.v1.UnmergePatientsRequest
 	(*UnmergePatientsResponse)(nil),  // 15: upright.directory.v1.UnmergePatientsResponse
-	(*Patient)(nil),                  // 16: upright.directory.v1.Patient
-	(*fieldmaskpb.FieldMask)(nil),    // 17: google.protobuf.FieldMask
+	(*VerifyPatientRequest)(nil),     // 16: upright.directory.v1.VerifyPatientRequest
+	(*VerifyPatientResponse)(nil),    // 17: upright.directory.v1.VerifyPatientResponse
+	(*Patient)(nil),                  // 18: upright.directory.v1.Patient
+	(*fieldmaskpb.FieldMask)(nil),    // 19: google.protobuf.FieldMask
 }
 var file_upright_directory_v1_patient_service_proto_depIdxs = []int32{
-	16, // 0: upright.directory.v1.CreatePatientRequest.patient:type_name -> upright.directory.v1.Patient
-	16, // 1: upright.directory.v1.CreatePatientResponse.patient:type_name -> upright.directory.v1.Patient
-	16, // 2: upright.directory.v1.RegisterPatientResponse.patient:type_name -> upright.directory.v1.Patient
-	16, // 3: upright.directory.v1.GetPatientResponse.patient:type_name -> upright.directory.v1.Patient
-	16, // 4: upright.directory.v1.UpdatePatientRequest.patient:type_name -> upright.directory.v1.Patient
-	17, // 5: upright.directory.v1.UpdatePatientRequest.update_mask:type_name -> google.protobuf.FieldMask
-	16, // 6: upright.directory.v1.UpdatePatientResponse.patient:type_name -> upright.directory.v1.Patient
-	16, // 7: upright.directory.v1.SearchPatientsResponse.patients:type_name -> upright.directory.v1.Patient
-	16, // 8: upright.directory.v1.BatchGetPatientsResponse.patients:type_name -> upright.directory.v1.Patient
-	16, // 9: upright.directory.v1.MergePatientsResponse.patient:type_name -> upright.directory.v1.Patient
-	16, // 10: upright.directory.v1.UnmergePatientsResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 0: upright.directory.v1.CreatePatientRequest.patient:type_name -> upright.directory.v1.Patient
+	18, // 1: upright.directory.v1.CreatePatientResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 2: upright.directory.v1.RegisterPatientResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 3: upright.directory.v1.GetPatientResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 4: upright.directory.v1.UpdatePatientRequest.patient:type_name -> upright.directory.v1.Patient
+	19, // 5: upright.directory.v1.UpdatePatientRequest.update_mask:type_name -> google.protobuf.FieldMask
+	18, // 6: upright.directory.v1.UpdatePatientResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 7: upright.directory.v1.SearchPatientsResponse.patients:type_name -> upright.directory.v1.Patient
+	18, // 8: upright.directory.v1.BatchGetPatientsResponse.patients:type_name -> upright.directory.v1.Patient
+	18, // 9: upright.directory.v1.MergePatientsResponse.patient:type_name -> upright.directory.v1.Patient
+	18, // 10: upright.directory.v1.UnmergePatientsResponse.patient:type_name -> upright.directory.v1.Patient
 	0,  // 11: upright.directory.v1.PatientService.CreatePatient:input_type -> upright.directory.v1.CreatePatientRequest
 	2,  // 12: upright.directory.v1.PatientService.RegisterPatient:input_type -> upright.directory.v1.RegisterPatientRequest
 	4,  // 13: upright.directory.v1.PatientService.GetPatient:input_type -> upright.directory.v1.GetPatientRequest
-	6,  // 14: upright.directory.v1.PatientService.UpdatePatient:input_type -> upright.directory.v1.UpdatePatientRequest
-	8,  // 15: upright.directory.v1.PatientService.SearchPatients:input_type -> upright.directory.v1.SearchPatientsRequest
-	10, // 16: upright.directory.v1.PatientService.BatchGetPatients:input_type -> upright.directory.v1.BatchGetPatientsRequest
-	12, // 17: upright.directory.v1.PatientService.MergePatients:input_type -> upright.directory.v1.MergePatientsRequest
-	14, // 18: upright.directory.v1.PatientService.UnmergePatients:input_type -> upright.directory.v1.UnmergePatientsRequest
-	1,  // 19: upright.directory.v1.PatientService.CreatePatient:output_type -> upright.directory.v1.CreatePatientResponse
-	3,  // 20: upright.directory.v1.PatientService.RegisterPatient:output_type -> upright.directory.v1.RegisterPatientResponse
-	5,  // 21: upright.directory.v1.PatientService.GetPatient:output_type -> upright.directory.v1.GetPatientResponse
-	7,  // 22: upright.directory.v1.PatientService.UpdatePatient:output_type -> upright.directory.v1.UpdatePatientResponse
-	9,  // 23: upright.directory.v1.PatientService.SearchPatients:output_type -> upright.directory.v1.SearchPatientsResponse
-	11, // 24: upright.directory.v1.PatientService.BatchGetPatients:output_type -> upright.directory.v1.BatchGetPatientsResponse
-	13, // 25: upright.directory.v1.PatientService.MergePatients:output_type -> upright.directory.v1.MergePatientsResponse
-	15, // 26: upright.directory.v1.PatientService.UnmergePatients:output_type -> upright.directory.v1.UnmergePatientsResponse
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
+	16, // 14: upright.directory.v1.PatientService.VerifyPatient:input_type -> upright.directory.v1.VerifyPatientRequest
+	6,  // 15: upright.directory.v1.PatientService.UpdatePatient:input_type -> upright.directory.v1.UpdatePatientRequest
+	8,  // 16: upright.directory.v1.PatientService.SearchPatients:input_type -> upright.directory.v1.SearchPatientsRequest
+	10, // 17: upright.directory.v1.PatientService.BatchGetPatients:input_type -> upright.directory.v1.BatchGetPatientsRequest
+	12, // 18: upright.directory.v1.PatientService.MergePatients:input_type -> upright.directory.v1.MergePatientsRequest
+	14, // 19: upright.directory.v1.PatientService.UnmergePatients:input_type -> upright.directory.v1.UnmergePatientsRequest
+	1,  // 20: upright.directory.v1.PatientService.CreatePatient:output_type -> upright.directory.v1.CreatePatientResponse
+	3,  // 21: upright.directory.v1.PatientService.RegisterPatient:output_type -> upright.directory.v1.RegisterPatientResponse
+	5,  // 22: upright.directory.v1.PatientService.GetPatient:output_type -> upright.directory.v1.GetPatientResponse
+	17, // 23: upright.directory.v1.PatientService.VerifyPatient:output_type -> upright.directory.v1.VerifyPatientResponse
+	7,  // 24: upright.directory.v1.PatientService.UpdatePatient:output_type -> upright.directory.v1.UpdatePatientResponse
+	9,  // 25: upright.directory.v1.PatientService.SearchPatients:output_type -> upright.directory.v1.SearchPatientsResponse
+	11, // 26: upright.directory.v1.PatientService.BatchGetPatients:output_type -> upright.directory.v1.BatchGetPatientsResponse
+	13, // 27: upright.directory.v1.PatientService.MergePatients:output_type -> upright.directory.v1.MergePatientsResponse
+	15, // 28: upright.directory.v1.PatientService.UnmergePatients:output_type -> upright.directory.v1.UnmergePatientsResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1090,7 +1217,7 @@ func file_upright_directory_v1_patient_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_directory_v1_patient_service_proto_rawDesc), len(file_upright_directory_v1_patient_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

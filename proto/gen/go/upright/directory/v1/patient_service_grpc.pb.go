@@ -22,6 +22,7 @@ const (
 	PatientService_CreatePatient_FullMethodName    = "/upright.directory.v1.PatientService/CreatePatient"
 	PatientService_RegisterPatient_FullMethodName  = "/upright.directory.v1.PatientService/RegisterPatient"
 	PatientService_GetPatient_FullMethodName       = "/upright.directory.v1.PatientService/GetPatient"
+	PatientService_VerifyPatient_FullMethodName    = "/upright.directory.v1.PatientService/VerifyPatient"
 	PatientService_UpdatePatient_FullMethodName    = "/upright.directory.v1.PatientService/UpdatePatient"
 	PatientService_SearchPatients_FullMethodName   = "/upright.directory.v1.PatientService/SearchPatients"
 	PatientService_BatchGetPatients_FullMethodName = "/upright.directory.v1.PatientService/BatchGetPatients"
@@ -48,6 +49,10 @@ type PatientServiceClient interface {
 	RegisterPatient(ctx context.Context, in *RegisterPatientRequest, opts ...grpc.CallOption) (*RegisterPatientResponse, error)
 	// GetPatient returns a record. A merged one is returned as it was, with merged_into.
 	GetPatient(ctx context.Context, in *GetPatientRequest, opts ...grpc.CallOption) (*GetPatientResponse, error)
+	// VerifyPatient says whether a family name and a date of birth are those of a record, read
+	// kindly: case, accents, hyphens and former names do not matter. An unknown record and a
+	// wrong name are the same "no". Whoever asks limits how often.
+	VerifyPatient(ctx context.Context, in *VerifyPatientRequest, opts ...grpc.CallOption) (*VerifyPatientResponse, error)
 	// UpdatePatient changes the fields of the mask. The etag is required: VERSION_MISMATCH when the
 	// record changed since, PATIENT_MERGED when it was merged. Patients may change how to reach them
 	// (phone, email, address, language, preferred name, emergency contact), staff everything.
@@ -101,6 +106,16 @@ func (c *patientServiceClient) GetPatient(ctx context.Context, in *GetPatientReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetPatientResponse)
 	err := c.cc.Invoke(ctx, PatientService_GetPatient_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *patientServiceClient) VerifyPatient(ctx context.Context, in *VerifyPatientRequest, opts ...grpc.CallOption) (*VerifyPatientResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyPatientResponse)
+	err := c.cc.Invoke(ctx, PatientService_VerifyPatient_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +191,10 @@ type PatientServiceServer interface {
 	RegisterPatient(context.Context, *RegisterPatientRequest) (*RegisterPatientResponse, error)
 	// GetPatient returns a record. A merged one is returned as it was, with merged_into.
 	GetPatient(context.Context, *GetPatientRequest) (*GetPatientResponse, error)
+	// VerifyPatient says whether a family name and a date of birth are those of a record, read
+	// kindly: case, accents, hyphens and former names do not matter. An unknown record and a
+	// wrong name are the same "no". Whoever asks limits how often.
+	VerifyPatient(context.Context, *VerifyPatientRequest) (*VerifyPatientResponse, error)
 	// UpdatePatient changes the fields of the mask. The etag is required: VERSION_MISMATCH when the
 	// record changed since, PATIENT_MERGED when it was merged. Patients may change how to reach them
 	// (phone, email, address, language, preferred name, emergency contact), staff everything.
@@ -213,6 +232,9 @@ func (UnimplementedPatientServiceServer) RegisterPatient(context.Context, *Regis
 }
 func (UnimplementedPatientServiceServer) GetPatient(context.Context, *GetPatientRequest) (*GetPatientResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPatient not implemented")
+}
+func (UnimplementedPatientServiceServer) VerifyPatient(context.Context, *VerifyPatientRequest) (*VerifyPatientResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyPatient not implemented")
 }
 func (UnimplementedPatientServiceServer) UpdatePatient(context.Context, *UpdatePatientRequest) (*UpdatePatientResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdatePatient not implemented")
@@ -300,6 +322,24 @@ func _PatientService_GetPatient_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PatientServiceServer).GetPatient(ctx, req.(*GetPatientRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PatientService_VerifyPatient_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyPatientRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PatientServiceServer).VerifyPatient(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PatientService_VerifyPatient_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PatientServiceServer).VerifyPatient(ctx, req.(*VerifyPatientRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -412,6 +452,10 @@ var PatientService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPatient",
 			Handler:    _PatientService_GetPatient_Handler,
+		},
+		{
+			MethodName: "VerifyPatient",
+			Handler:    _PatientService_VerifyPatient_Handler,
 		},
 		{
 			MethodName: "UpdatePatient",

@@ -63,7 +63,12 @@ type Intake struct {
 	// Version.
 	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Language that the form is filled in (BCP 47).
-	LanguageCode  string `protobuf:"bytes,19,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	LanguageCode string `protobuf:"bytes,19,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
+	// What was given that does not fit its question, by question id: shown back, and the
+	// question stays open until an answer fits.
+	Typed map[string]*TypedAnswer `protobuf:"bytes,20,rep,name=typed,proto3" json:"typed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who fills the form in, as far as the caller said; absent: nobody else than the patient.
+	Writer        *Writer `protobuf:"bytes,21,opt,name=writer,proto3" json:"writer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +236,20 @@ func (x *Intake) GetLanguageCode() string {
 	return ""
 }
 
+func (x *Intake) GetTyped() map[string]*TypedAnswer {
+	if x != nil {
+		return x.Typed
+	}
+	return nil
+}
+
+func (x *Intake) GetWriter() *Writer {
+	if x != nil {
+		return x.Writer
+	}
+	return nil
+}
+
 // PageProgress is how far one page is.
 type PageProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -309,7 +328,12 @@ type AnswerRevision struct {
 	// As whom: PATIENT (the patient, or a person who acts for the patient) or CLINICIAN.
 	AnsweredAs string `protobuf:"bytes,5,opt,name=answered_as,json=answeredAs,proto3" json:"answered_as,omitempty"`
 	// When.
-	AnswerTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	AnswerTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	// Who filled it in for the patient, with name and relation; absent: the one that
+	// answered_by names, for themself or as clinician.
+	Writer *Writer `protobuf:"bytes,7,opt,name=writer,proto3" json:"writer,omitempty"`
+	// What was given instead of an answer that fits; value is null then.
+	Typed         *TypedAnswer `protobuf:"bytes,8,opt,name=typed,proto3" json:"typed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,11 +410,25 @@ func (x *AnswerRevision) GetAnswerTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *AnswerRevision) GetWriter() *Writer {
+	if x != nil {
+		return x.Writer
+	}
+	return nil
+}
+
+func (x *AnswerRevision) GetTyped() *TypedAnswer {
+	if x != nil {
+		return x.Typed
+	}
+	return nil
+}
+
 var File_upright_intake_v1_intake_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\n" +
-	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/intake/v1/triage.proto\"\xf9\x06\n" +
+	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/intake/v1/form.proto\x1a\x1eupright/intake/v1/triage.proto\"\xc2\b\n" +
 	"\x06Intake\x12\x1b\n" +
 	"\tintake_id\x18\x01 \x01(\tR\bintakeId\x12\x1d\n" +
 	"\n" +
@@ -417,14 +455,20 @@ const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\vexpire_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
 	"\x04etag\x18\x12 \x01(\tR\x04etag\x12#\n" +
-	"\rlanguage_code\x18\x13 \x01(\tR\flanguageCode\x1aR\n" +
+	"\rlanguage_code\x18\x13 \x01(\tR\flanguageCode\x12:\n" +
+	"\x05typed\x18\x14 \x03(\v2$.upright.intake.v1.Intake.TypedEntryR\x05typed\x121\n" +
+	"\x06writer\x18\x15 \x01(\v2\x19.upright.intake.v1.WriterR\x06writer\x1aR\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"`\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\x1aX\n" +
+	"\n" +
+	"TypedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.upright.intake.v1.TypedAnswerR\x05value:\x028\x01\"`\n" +
 	"\fPageProgress\x12\x17\n" +
 	"\apage_id\x18\x01 \x01(\tR\x06pageId\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12!\n" +
-	"\fquestion_ids\x18\x03 \x03(\tR\vquestionIds\"\xfa\x01\n" +
+	"\fquestion_ids\x18\x03 \x03(\tR\vquestionIds\"\xe3\x02\n" +
 	"\x0eAnswerRevision\x12\x1f\n" +
 	"\vquestion_id\x18\x01 \x01(\tR\n" +
 	"questionId\x12\x1a\n" +
@@ -435,7 +479,9 @@ const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\vanswered_as\x18\x05 \x01(\tR\n" +
 	"answeredAs\x12;\n" +
 	"\vanswer_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"answerTimeB\xd5\x01\n" +
+	"answerTime\x121\n" +
+	"\x06writer\x18\a \x01(\v2\x19.upright.intake.v1.WriterR\x06writer\x124\n" +
+	"\x05typed\x18\b \x01(\v2\x1e.upright.intake.v1.TypedAnswerR\x05typedB\xd5\x01\n" +
 	"\x15com.upright.intake.v1B\vIntakeProtoP\x01ZIgithub.com/upright-clinic/upright/proto/gen/go/upright/intake/v1;intakev1\xa2\x02\x03UIX\xaa\x02\x11Upright.Intake.V1\xca\x02\x11Upright\\Intake\\V1\xe2\x02\x1dUpright\\Intake\\V1\\GPBMetadata\xea\x02\x13Upright::Intake::V1b\x06proto3"
 
 var (
@@ -450,32 +496,40 @@ func file_upright_intake_v1_intake_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_intake_proto_rawDescData
 }
 
-var file_upright_intake_v1_intake_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_upright_intake_v1_intake_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_upright_intake_v1_intake_proto_goTypes = []any{
 	(*Intake)(nil),                // 0: upright.intake.v1.Intake
 	(*PageProgress)(nil),          // 1: upright.intake.v1.PageProgress
 	(*AnswerRevision)(nil),        // 2: upright.intake.v1.AnswerRevision
 	nil,                           // 3: upright.intake.v1.Intake.AnswersEntry
-	(*TriageResult)(nil),          // 4: upright.intake.v1.TriageResult
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*structpb.Value)(nil),        // 6: google.protobuf.Value
+	nil,                           // 4: upright.intake.v1.Intake.TypedEntry
+	(*TriageResult)(nil),          // 5: upright.intake.v1.TriageResult
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Writer)(nil),                // 7: upright.intake.v1.Writer
+	(*structpb.Value)(nil),        // 8: google.protobuf.Value
+	(*TypedAnswer)(nil),           // 9: upright.intake.v1.TypedAnswer
 }
 var file_upright_intake_v1_intake_proto_depIdxs = []int32{
 	3,  // 0: upright.intake.v1.Intake.answers:type_name -> upright.intake.v1.Intake.AnswersEntry
-	4,  // 1: upright.intake.v1.Intake.triage:type_name -> upright.intake.v1.TriageResult
+	5,  // 1: upright.intake.v1.Intake.triage:type_name -> upright.intake.v1.TriageResult
 	1,  // 2: upright.intake.v1.Intake.pages:type_name -> upright.intake.v1.PageProgress
-	5,  // 3: upright.intake.v1.Intake.create_time:type_name -> google.protobuf.Timestamp
-	5,  // 4: upright.intake.v1.Intake.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 5: upright.intake.v1.Intake.submit_time:type_name -> google.protobuf.Timestamp
-	5,  // 6: upright.intake.v1.Intake.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 7: upright.intake.v1.AnswerRevision.value:type_name -> google.protobuf.Value
-	5,  // 8: upright.intake.v1.AnswerRevision.answer_time:type_name -> google.protobuf.Timestamp
-	6,  // 9: upright.intake.v1.Intake.AnswersEntry.value:type_name -> google.protobuf.Value
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 3: upright.intake.v1.Intake.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 4: upright.intake.v1.Intake.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 5: upright.intake.v1.Intake.submit_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: upright.intake.v1.Intake.expire_time:type_name -> google.protobuf.Timestamp
+	4,  // 7: upright.intake.v1.Intake.typed:type_name -> upright.intake.v1.Intake.TypedEntry
+	7,  // 8: upright.intake.v1.Intake.writer:type_name -> upright.intake.v1.Writer
+	8,  // 9: upright.intake.v1.AnswerRevision.value:type_name -> google.protobuf.Value
+	6,  // 10: upright.intake.v1.AnswerRevision.answer_time:type_name -> google.protobuf.Timestamp
+	7,  // 11: upright.intake.v1.AnswerRevision.writer:type_name -> upright.intake.v1.Writer
+	9,  // 12: upright.intake.v1.AnswerRevision.typed:type_name -> upright.intake.v1.TypedAnswer
+	8,  // 13: upright.intake.v1.Intake.AnswersEntry.value:type_name -> google.protobuf.Value
+	9,  // 14: upright.intake.v1.Intake.TypedEntry.value:type_name -> upright.intake.v1.TypedAnswer
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_intake_proto_init() }
@@ -483,6 +537,7 @@ func file_upright_intake_v1_intake_proto_init() {
 	if File_upright_intake_v1_intake_proto != nil {
 		return
 	}
+	file_upright_intake_v1_form_proto_init()
 	file_upright_intake_v1_triage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -490,7 +545,7 @@ func file_upright_intake_v1_intake_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_intake_proto_rawDesc), len(file_upright_intake_v1_intake_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -385,7 +385,10 @@ type UpdateIntakeRequest struct {
 	// Version that the caller saw.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a retry harmless.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What was given that does not fit its question, by question id: it is kept as it is, and
+	// the question is open again. A question must not be in answers as well.
+	Typed         map[string]*TypedAnswer `protobuf:"bytes,5,rep,name=typed,proto3" json:"typed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,6 +449,13 @@ func (x *UpdateIntakeRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdateIntakeRequest) GetTyped() map[string]*TypedAnswer {
+	if x != nil {
+		return x.Typed
+	}
+	return nil
 }
 
 // UpdateIntakeResponse holds the form after the change.
@@ -801,7 +811,7 @@ var File_upright_intake_v1_intake_service_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_intake_service_proto_rawDesc = "" +
 	"\n" +
-	"&upright/intake/v1/intake_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eupright/intake/v1/intake.proto\x1a\x1cupright/type/v1/access.proto\"\x94\x02\n" +
+	"&upright/intake/v1/intake_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cupright/intake/v1/form.proto\x1a\x1eupright/intake/v1/intake.proto\x1a\x1cupright/type/v1/access.proto\"\x94\x02\n" +
 	"\x13CreateIntakeRequest\x12(\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x122\n" +
@@ -826,16 +836,21 @@ const file_upright_intake_v1_intake_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"r\n" +
 	"\x13ListIntakesResponse\x123\n" +
 	"\aintakes\x18\x01 \x03(\v2\x19.upright.intake.v1.IntakeR\aintakes\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf1\x03\n" +
 	"\x13UpdateIntakeRequest\x12&\n" +
-	"\tintake_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\x12b\n" +
-	"\aanswers\x18\x02 \x03(\v23.upright.intake.v1.UpdateIntakeRequest.AnswersEntryB\x13\xbaH\x10\x9a\x01\r\b\x01\x10\xf4\x03\"\x06r\x04\x10\x01\x18@R\aanswers\x12\x1d\n" +
+	"\tintake_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\x12`\n" +
+	"\aanswers\x18\x02 \x03(\v23.upright.intake.v1.UpdateIntakeRequest.AnswersEntryB\x11\xbaH\x0e\x9a\x01\v\x10\xf4\x03\"\x06r\x04\x10\x01\x18@R\aanswers\x12\x1d\n" +
 	"\x04etag\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etag\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x1aR\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12Z\n" +
+	"\x05typed\x18\x05 \x03(\v21.upright.intake.v1.UpdateIntakeRequest.TypedEntryB\x11\xbaH\x0e\x9a\x01\v\x10\xf4\x03\"\x06r\x04\x10\x01\x18@R\x05typed\x1aR\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"I\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\x1aX\n" +
+	"\n" +
+	"TypedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.upright.intake.v1.TypedAnswerR\x05value:\x028\x01\"I\n" +
 	"\x14UpdateIntakeResponse\x121\n" +
 	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"\x83\x01\n" +
 	"\x13SubmitIntakeRequest\x12&\n" +
@@ -877,7 +892,7 @@ func file_upright_intake_v1_intake_service_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_intake_service_proto_rawDescData
 }
 
-var file_upright_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_upright_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_upright_intake_v1_intake_service_proto_goTypes = []any{
 	(*CreateIntakeRequest)(nil),         // 0: upright.intake.v1.CreateIntakeRequest
 	(*CreateIntakeResponse)(nil),        // 1: upright.intake.v1.CreateIntakeResponse
@@ -894,39 +909,43 @@ var file_upright_intake_v1_intake_service_proto_goTypes = []any{
 	(*ListAnswerRevisionsRequest)(nil),  // 12: upright.intake.v1.ListAnswerRevisionsRequest
 	(*ListAnswerRevisionsResponse)(nil), // 13: upright.intake.v1.ListAnswerRevisionsResponse
 	nil,                                 // 14: upright.intake.v1.UpdateIntakeRequest.AnswersEntry
-	(*Intake)(nil),                      // 15: upright.intake.v1.Intake
-	(*AnswerRevision)(nil),              // 16: upright.intake.v1.AnswerRevision
-	(*structpb.Value)(nil),              // 17: google.protobuf.Value
+	nil,                                 // 15: upright.intake.v1.UpdateIntakeRequest.TypedEntry
+	(*Intake)(nil),                      // 16: upright.intake.v1.Intake
+	(*AnswerRevision)(nil),              // 17: upright.intake.v1.AnswerRevision
+	(*structpb.Value)(nil),              // 18: google.protobuf.Value
+	(*TypedAnswer)(nil),                 // 19: upright.intake.v1.TypedAnswer
 }
 var file_upright_intake_v1_intake_service_proto_depIdxs = []int32{
-	15, // 0: upright.intake.v1.CreateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	15, // 1: upright.intake.v1.GetIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	15, // 2: upright.intake.v1.ListIntakesResponse.intakes:type_name -> upright.intake.v1.Intake
+	16, // 0: upright.intake.v1.CreateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	16, // 1: upright.intake.v1.GetIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	16, // 2: upright.intake.v1.ListIntakesResponse.intakes:type_name -> upright.intake.v1.Intake
 	14, // 3: upright.intake.v1.UpdateIntakeRequest.answers:type_name -> upright.intake.v1.UpdateIntakeRequest.AnswersEntry
-	15, // 4: upright.intake.v1.UpdateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	15, // 5: upright.intake.v1.SubmitIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	15, // 6: upright.intake.v1.ReportWorseningResponse.intake:type_name -> upright.intake.v1.Intake
-	16, // 7: upright.intake.v1.ListAnswerRevisionsResponse.revisions:type_name -> upright.intake.v1.AnswerRevision
-	17, // 8: upright.intake.v1.UpdateIntakeRequest.AnswersEntry.value:type_name -> google.protobuf.Value
-	0,  // 9: upright.intake.v1.IntakeService.CreateIntake:input_type -> upright.intake.v1.CreateIntakeRequest
-	2,  // 10: upright.intake.v1.IntakeService.GetIntake:input_type -> upright.intake.v1.GetIntakeRequest
-	4,  // 11: upright.intake.v1.IntakeService.ListIntakes:input_type -> upright.intake.v1.ListIntakesRequest
-	6,  // 12: upright.intake.v1.IntakeService.UpdateIntake:input_type -> upright.intake.v1.UpdateIntakeRequest
-	8,  // 13: upright.intake.v1.IntakeService.SubmitIntake:input_type -> upright.intake.v1.SubmitIntakeRequest
-	10, // 14: upright.intake.v1.IntakeService.ReportWorsening:input_type -> upright.intake.v1.ReportWorseningRequest
-	12, // 15: upright.intake.v1.IntakeService.ListAnswerRevisions:input_type -> upright.intake.v1.ListAnswerRevisionsRequest
-	1,  // 16: upright.intake.v1.IntakeService.CreateIntake:output_type -> upright.intake.v1.CreateIntakeResponse
-	3,  // 17: upright.intake.v1.IntakeService.GetIntake:output_type -> upright.intake.v1.GetIntakeResponse
-	5,  // 18: upright.intake.v1.IntakeService.ListIntakes:output_type -> upright.intake.v1.ListIntakesResponse
-	7,  // 19: upright.intake.v1.IntakeService.UpdateIntake:output_type -> upright.intake.v1.UpdateIntakeResponse
-	9,  // 20: upright.intake.v1.IntakeService.SubmitIntake:output_type -> upright.intake.v1.SubmitIntakeResponse
-	11, // 21: upright.intake.v1.IntakeService.ReportWorsening:output_type -> upright.intake.v1.ReportWorseningResponse
-	13, // 22: upright.intake.v1.IntakeService.ListAnswerRevisions:output_type -> upright.intake.v1.ListAnswerRevisionsResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	15, // 4: upright.intake.v1.UpdateIntakeRequest.typed:type_name -> upright.intake.v1.UpdateIntakeRequest.TypedEntry
+	16, // 5: upright.intake.v1.UpdateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	16, // 6: upright.intake.v1.SubmitIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	16, // 7: upright.intake.v1.ReportWorseningResponse.intake:type_name -> upright.intake.v1.Intake
+	17, // 8: upright.intake.v1.ListAnswerRevisionsResponse.revisions:type_name -> upright.intake.v1.AnswerRevision
+	18, // 9: upright.intake.v1.UpdateIntakeRequest.AnswersEntry.value:type_name -> google.protobuf.Value
+	19, // 10: upright.intake.v1.UpdateIntakeRequest.TypedEntry.value:type_name -> upright.intake.v1.TypedAnswer
+	0,  // 11: upright.intake.v1.IntakeService.CreateIntake:input_type -> upright.intake.v1.CreateIntakeRequest
+	2,  // 12: upright.intake.v1.IntakeService.GetIntake:input_type -> upright.intake.v1.GetIntakeRequest
+	4,  // 13: upright.intake.v1.IntakeService.ListIntakes:input_type -> upright.intake.v1.ListIntakesRequest
+	6,  // 14: upright.intake.v1.IntakeService.UpdateIntake:input_type -> upright.intake.v1.UpdateIntakeRequest
+	8,  // 15: upright.intake.v1.IntakeService.SubmitIntake:input_type -> upright.intake.v1.SubmitIntakeRequest
+	10, // 16: upright.intake.v1.IntakeService.ReportWorsening:input_type -> upright.intake.v1.ReportWorseningRequest
+	12, // 17: upright.intake.v1.IntakeService.ListAnswerRevisions:input_type -> upright.intake.v1.ListAnswerRevisionsRequest
+	1,  // 18: upright.intake.v1.IntakeService.CreateIntake:output_type -> upright.intake.v1.CreateIntakeResponse
+	3,  // 19: upright.intake.v1.IntakeService.GetIntake:output_type -> upright.intake.v1.GetIntakeResponse
+	5,  // 20: upright.intake.v1.IntakeService.ListIntakes:output_type -> upright.intake.v1.ListIntakesResponse
+	7,  // 21: upright.intake.v1.IntakeService.UpdateIntake:output_type -> upright.intake.v1.UpdateIntakeResponse
+	9,  // 22: upright.intake.v1.IntakeService.SubmitIntake:output_type -> upright.intake.v1.SubmitIntakeResponse
+	11, // 23: upright.intake.v1.IntakeService.ReportWorsening:output_type -> upright.intake.v1.ReportWorseningResponse
+	13, // 24: upright.intake.v1.IntakeService.ListAnswerRevisions:output_type -> upright.intake.v1.ListAnswerRevisionsResponse
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_intake_service_proto_init() }
@@ -934,6 +953,7 @@ func file_upright_intake_v1_intake_service_proto_init() {
 	if File_upright_intake_v1_intake_service_proto != nil {
 		return
 	}
+	file_upright_intake_v1_form_proto_init()
 	file_upright_intake_v1_intake_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -941,7 +961,7 @@ func file_upright_intake_v1_intake_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_intake_service_proto_rawDesc), len(file_upright_intake_v1_intake_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,7 +43,10 @@ type Questionnaire struct {
 	// The questions, in the order of the pages.
 	Items []*Question `protobuf:"bytes,8,rep,name=items,proto3" json:"items,omitempty"`
 	// The six questions that booking and check-in ask again (clinical reference 4.2).
-	MiniScreen    []*MiniScreenItem `protobuf:"bytes,9,rep,name=mini_screen,json=miniScreen,proto3" json:"mini_screen,omitempty"`
+	MiniScreen []*MiniScreenItem `protobuf:"bytes,9,rep,name=mini_screen,json=miniScreen,proto3" json:"mini_screen,omitempty"`
+	// Body maps: places to mark, in answers under the map's id, which give the answer to one
+	// of the items as well. Nobody has to use one.
+	BodyMaps      []*BodyMap `protobuf:"bytes,10,rep,name=body_maps,json=bodyMaps,proto3" json:"body_maps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,6 +144,115 @@ func (x *Questionnaire) GetMiniScreen() []*MiniScreenItem {
 	return nil
 }
 
+func (x *Questionnaire) GetBodyMaps() []*BodyMap {
+	if x != nil {
+		return x.BodyMaps
+	}
+	return nil
+}
+
+// BodyMap is a picture of the body on which places are marked, with the pain in each. The
+// answer is a list of marks, each "region:side" or "region:side:pain", with a pain from 0 to
+// 10 and sides as the person whose body it is has them: the same codes for everybody.
+type BodyMap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable id, used as the key in answers.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The question as the patient reads it.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Explanation under the question.
+	Help string `protobuf:"bytes,3,opt,name=help,proto3" json:"help,omitempty"`
+	// Regions with their sides, in order.
+	Regions []*QuestionOption `protobuf:"bytes,4,rep,name=regions,proto3" json:"regions,omitempty"`
+	// Label of the explicit "None of these".
+	NoneLabel string `protobuf:"bytes,5,opt,name=none_label,json=noneLabel,proto3" json:"none_label,omitempty"`
+	// Item whose answer the marked regions are.
+	SetsQuestionId string `protobuf:"bytes,6,opt,name=sets_question_id,json=setsQuestionId,proto3" json:"sets_question_id,omitempty"`
+	// Page it is on.
+	PageId        string `protobuf:"bytes,7,opt,name=page_id,json=pageId,proto3" json:"page_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BodyMap) Reset() {
+	*x = BodyMap{}
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BodyMap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BodyMap) ProtoMessage() {}
+
+func (x *BodyMap) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BodyMap.ProtoReflect.Descriptor instead.
+func (*BodyMap) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BodyMap) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *BodyMap) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *BodyMap) GetHelp() string {
+	if x != nil {
+		return x.Help
+	}
+	return ""
+}
+
+func (x *BodyMap) GetRegions() []*QuestionOption {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+func (x *BodyMap) GetNoneLabel() string {
+	if x != nil {
+		return x.NoneLabel
+	}
+	return ""
+}
+
+func (x *BodyMap) GetSetsQuestionId() string {
+	if x != nil {
+		return x.SetsQuestionId
+	}
+	return ""
+}
+
+func (x *BodyMap) GetPageId() string {
+	if x != nil {
+		return x.PageId
+	}
+	return ""
+}
+
 // QuestionnairePage is one topic of the form.
 type QuestionnairePage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -164,7 +276,7 @@ type QuestionnairePage struct {
 
 func (x *QuestionnairePage) Reset() {
 	*x = QuestionnairePage{}
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[1]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -176,7 +288,7 @@ func (x *QuestionnairePage) String() string {
 func (*QuestionnairePage) ProtoMessage() {}
 
 func (x *QuestionnairePage) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[1]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -189,7 +301,7 @@ func (x *QuestionnairePage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuestionnairePage.ProtoReflect.Descriptor instead.
 func (*QuestionnairePage) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{1}
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *QuestionnairePage) GetId() string {
@@ -279,7 +391,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[2]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -291,7 +403,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[2]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -304,7 +416,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{2}
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Question) GetId() string {
@@ -432,14 +544,16 @@ type QuestionOption struct {
 	// Stable id, used as the value in answers.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The option as the patient reads it.
-	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// Sides that the region of a body map has: "left", "middle", "right".
+	Sides         []string `protobuf:"bytes,3,rep,name=sides,proto3" json:"sides,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QuestionOption) Reset() {
 	*x = QuestionOption{}
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[3]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +565,7 @@ func (x *QuestionOption) String() string {
 func (*QuestionOption) ProtoMessage() {}
 
 func (x *QuestionOption) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[3]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +578,7 @@ func (x *QuestionOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuestionOption.ProtoReflect.Descriptor instead.
 func (*QuestionOption) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{3}
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QuestionOption) GetId() string {
@@ -481,6 +595,13 @@ func (x *QuestionOption) GetLabel() string {
 	return ""
 }
 
+func (x *QuestionOption) GetSides() []string {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
 // ScalePoint is the words at one value of a scale.
 type ScalePoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -494,7 +615,7 @@ type ScalePoint struct {
 
 func (x *ScalePoint) Reset() {
 	*x = ScalePoint{}
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[4]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +627,7 @@ func (x *ScalePoint) String() string {
 func (*ScalePoint) ProtoMessage() {}
 
 func (x *ScalePoint) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[4]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +640,7 @@ func (x *ScalePoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScalePoint.ProtoReflect.Descriptor instead.
 func (*ScalePoint) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{4}
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ScalePoint) GetValue() int64 {
@@ -549,7 +670,7 @@ type MiniScreenItem struct {
 
 func (x *MiniScreenItem) Reset() {
 	*x = MiniScreenItem{}
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[5]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +682,7 @@ func (x *MiniScreenItem) String() string {
 func (*MiniScreenItem) ProtoMessage() {}
 
 func (x *MiniScreenItem) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[5]
+	mi := &file_upright_intake_v1_questionnaire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +695,7 @@ func (x *MiniScreenItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MiniScreenItem.ProtoReflect.Descriptor instead.
 func (*MiniScreenItem) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{5}
+	return file_upright_intake_v1_questionnaire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MiniScreenItem) GetId() string {
@@ -595,7 +716,7 @@ var File_upright_intake_v1_questionnaire_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_questionnaire_proto_rawDesc = "" +
 	"\n" +
-	"%upright/intake/v1/questionnaire.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x8a\x03\n" +
+	"%upright/intake/v1/questionnaire.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xc3\x03\n" +
 	"\rQuestionnaire\x12)\n" +
 	"\x10questionnaire_id\x18\x01 \x01(\tR\x0fquestionnaireId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12(\n" +
@@ -606,7 +727,18 @@ const file_upright_intake_v1_questionnaire_proto_rawDesc = "" +
 	"\x05pages\x18\a \x03(\v2$.upright.intake.v1.QuestionnairePageR\x05pages\x121\n" +
 	"\x05items\x18\b \x03(\v2\x1b.upright.intake.v1.QuestionR\x05items\x12B\n" +
 	"\vmini_screen\x18\t \x03(\v2!.upright.intake.v1.MiniScreenItemR\n" +
-	"miniScreen\"\xa9\x01\n" +
+	"miniScreen\x127\n" +
+	"\tbody_maps\x18\n" +
+	" \x03(\v2\x1a.upright.intake.v1.BodyMapR\bbodyMaps\"\xe0\x01\n" +
+	"\aBodyMap\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04help\x18\x03 \x01(\tR\x04help\x12;\n" +
+	"\aregions\x18\x04 \x03(\v2!.upright.intake.v1.QuestionOptionR\aregions\x12\x1d\n" +
+	"\n" +
+	"none_label\x18\x05 \x01(\tR\tnoneLabel\x12(\n" +
+	"\x10sets_question_id\x18\x06 \x01(\tR\x0esetsQuestionId\x12\x17\n" +
+	"\apage_id\x18\a \x01(\tR\x06pageId\"\xa9\x01\n" +
 	"\x11QuestionnairePage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x14\n" +
@@ -637,10 +769,11 @@ const file_upright_intake_v1_questionnaire_proto_rawDesc = "" +
 	"\vtick_option\x18\x10 \x01(\tR\n" +
 	"tickOption\x12\x1f\n" +
 	"\vnone_option\x18\x11 \x01(\tR\n" +
-	"noneOption\"6\n" +
+	"noneOption\"L\n" +
 	"\x0eQuestionOption\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05label\x18\x02 \x01(\tR\x05label\"8\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x14\n" +
+	"\x05sides\x18\x03 \x03(\tR\x05sides\"8\n" +
 	"\n" +
 	"ScalePoint\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\x03R\x05value\x12\x14\n" +
@@ -662,28 +795,31 @@ func file_upright_intake_v1_questionnaire_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_questionnaire_proto_rawDescData
 }
 
-var file_upright_intake_v1_questionnaire_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_upright_intake_v1_questionnaire_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_upright_intake_v1_questionnaire_proto_goTypes = []any{
 	(*Questionnaire)(nil),      // 0: upright.intake.v1.Questionnaire
-	(*QuestionnairePage)(nil),  // 1: upright.intake.v1.QuestionnairePage
-	(*Question)(nil),           // 2: upright.intake.v1.Question
-	(*QuestionOption)(nil),     // 3: upright.intake.v1.QuestionOption
-	(*ScalePoint)(nil),         // 4: upright.intake.v1.ScalePoint
-	(*MiniScreenItem)(nil),     // 5: upright.intake.v1.MiniScreenItem
-	(*structpb.ListValue)(nil), // 6: google.protobuf.ListValue
+	(*BodyMap)(nil),            // 1: upright.intake.v1.BodyMap
+	(*QuestionnairePage)(nil),  // 2: upright.intake.v1.QuestionnairePage
+	(*Question)(nil),           // 3: upright.intake.v1.Question
+	(*QuestionOption)(nil),     // 4: upright.intake.v1.QuestionOption
+	(*ScalePoint)(nil),         // 5: upright.intake.v1.ScalePoint
+	(*MiniScreenItem)(nil),     // 6: upright.intake.v1.MiniScreenItem
+	(*structpb.ListValue)(nil), // 7: google.protobuf.ListValue
 }
 var file_upright_intake_v1_questionnaire_proto_depIdxs = []int32{
-	1, // 0: upright.intake.v1.Questionnaire.pages:type_name -> upright.intake.v1.QuestionnairePage
-	2, // 1: upright.intake.v1.Questionnaire.items:type_name -> upright.intake.v1.Question
-	5, // 2: upright.intake.v1.Questionnaire.mini_screen:type_name -> upright.intake.v1.MiniScreenItem
-	3, // 3: upright.intake.v1.Question.options:type_name -> upright.intake.v1.QuestionOption
-	6, // 4: upright.intake.v1.Question.ask_when:type_name -> google.protobuf.ListValue
-	4, // 5: upright.intake.v1.Question.scale_points:type_name -> upright.intake.v1.ScalePoint
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	2, // 0: upright.intake.v1.Questionnaire.pages:type_name -> upright.intake.v1.QuestionnairePage
+	3, // 1: upright.intake.v1.Questionnaire.items:type_name -> upright.intake.v1.Question
+	6, // 2: upright.intake.v1.Questionnaire.mini_screen:type_name -> upright.intake.v1.MiniScreenItem
+	1, // 3: upright.intake.v1.Questionnaire.body_maps:type_name -> upright.intake.v1.BodyMap
+	4, // 4: upright.intake.v1.BodyMap.regions:type_name -> upright.intake.v1.QuestionOption
+	4, // 5: upright.intake.v1.Question.options:type_name -> upright.intake.v1.QuestionOption
+	7, // 6: upright.intake.v1.Question.ask_when:type_name -> google.protobuf.ListValue
+	5, // 7: upright.intake.v1.Question.scale_points:type_name -> upright.intake.v1.ScalePoint
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_questionnaire_proto_init() }
@@ -697,7 +833,7 @@ func file_upright_intake_v1_questionnaire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_questionnaire_proto_rawDesc), len(file_upright_intake_v1_questionnaire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
