@@ -8,6 +8,7 @@ import (
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/app"
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
+	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
 type openings struct {
@@ -24,12 +25,22 @@ func (s *openings) ListOpenings(ctx context.Context, r *bookingv1.ListOpeningsRe
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.app.ListOpenings(ctx, app.OpeningQuery{
+	q := app.OpeningQuery{
 		TypeID: r.GetAppointmentTypeId(), From: from, To: to, PractitionerID: r.GetPractitionerId(), LocationID: r.GetLocationId(),
 		PatientID: r.GetPatientId(), PlanID: r.GetPlanId(), CourseID: r.GetCourseId(), PartOfDay: r.GetPartOfDay(),
+		Weekdays: weekdays(r.GetWeekdays()), Packing: r.GetPacking(),
 		Minutes: int(r.GetDurationMinutes()), Mode: schedule.Mode(r.GetMode()), Compact: r.GetView() == "COMPACT",
 		PageSize: int(r.GetPageSize()), PageToken: r.GetPageToken(),
-	})
+	}
+	if r.GetFromLocalTime() != "" {
+		q.FromMinute = minutes(r.GetFromLocalTime())
+	}
+	if r.GetToLocalTime() != "" {
+		if q.ToMinute = minutes(r.GetToLocalTime()); q.ToMinute <= q.FromMinute {
+			return nil, fault.Invalid("to_local_time", "must be after from_local_time")
+		}
+	}
+	found, err := s.app.ListOpenings(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +55,37 @@ func (s *openings) ListOpenings(ctx context.Context, r *bookingv1.ListOpeningsRe
 		out.Groups[i] = &groups[i]
 	}
 	for _, o := range found.Openings {
-		out.Openings = append(out.Openings, &bookingv1.Opening{
-			StartTime: timestamppb.New(o.Visit.Start()), EndTime: timestamppb.New(o.Visit.End()), LocalStart: o.LocalStart,
-			TimeZone: o.TimeZone, PractitionerId: o.PractitionerID, RoomId: o.RoomID, EquipmentIds: o.EquipmentIDs, LocationId: o.LocationID,
-		})
+		out.Openings = append(out.Openings, opening(o))
+	}
+	return out, nil
+}
+
+func opening(o app.Opening) *bookingv1.Opening {
+	return &bookingv1.Opening{
+		StartTime: timestamppb.New(o.Visit.Start()), EndTime: timestamppb.New(o.Visit.End()), LocalStart: o.LocalStart,
+		TimeZone: o.TimeZone, PractitionerId: o.PractitionerID, RoomId: o.RoomID, EquipmentIds: o.EquipmentIDs, LocationId: o.LocationID,
+		Fragments: o.Fragments,
+	}
+}
+
+func (s *openings) SuggestOpenings(ctx context.Context, r *bookingv1.SuggestOpeningsRequest) (*bookingv1.SuggestOpeningsResponse, error) {
+	from, err := date("start_date", r.GetStartDate())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.app.SuggestOpenings(ctx, app.SuggestQuery{
+		PatientID: r.GetPatientId(), TypeID: r.GetAppointmentTypeId(), PlanID: r.GetPlanId(), CourseID: r.GetCourseId(),
+		PractitionerID: r.GetPractitionerId(), LocationID: r.GetLocationId(), From: from, Count: int(r.GetCount()), Mode: schedule.Mode(r.GetMode()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &bookingv1.SuggestOpeningsResponse{
+		AppointmentTypeId: found.TypeID, PlanId: found.PlanID, CourseId: found.CourseID, DurationMinutes: int32(found.Minutes),
+		Mode: string(found.Mode), Refused: refusals(found.Refused),
+	}
+	for _, x := range found.Suggestions {
+		out.Suggestions = append(out.Suggestions, &bookingv1.Suggestion{Opening: opening(x.Opening), Reasons: x.Reasons})
 	}
 	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/app"
+	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/requestid"
@@ -119,14 +120,20 @@ func decodeShift(m *bookingv1.Shift) (store.Shift, error) {
 	if s.To, err = date("shift.end_date", m.GetEndDate()); err != nil {
 		return s, err
 	}
-	for _, name := range m.GetWeekdays() {
+	s.Weekdays = weekdays(m.GetWeekdays())
+	return s, nil
+}
+
+// weekdays reads the names of weekdays, which were checked before.
+func weekdays(names []string) (set schedule.Weekdays) {
+	for _, name := range names {
 		for d := time.Sunday; d <= time.Saturday; d++ {
 			if strings.EqualFold(d.String(), name) {
-				s.Weekdays = s.Weekdays.On(d)
+				set = set.On(d)
 			}
 		}
 	}
-	return s, nil
+	return set
 }
 
 func encodeShift(s *store.Shift) *bookingv1.Shift {

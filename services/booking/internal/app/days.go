@@ -67,3 +67,17 @@ func (d *day) part(name string, zone *time.Location) schedule.Span {
 	}
 	return schedule.Span{From: schedule.SlotAt(schedule.WallStart(d.date, from, zone)), To: schedule.SlotAt(schedule.WallStart(d.date, to, zone))}
 }
+
+// wish is the run of starts of the day at which a visit of so many minutes is in the part of
+// the day and between the hours that are wished for.
+func (d *day) wish(q *OpeningQuery, minutes int, zone *time.Location) schedule.Span {
+	s := d.part(q.PartOfDay, zone)
+	if q.FromMinute > 0 {
+		s.From = max(s.From, schedule.SlotAt(schedule.WallStart(d.date, q.FromMinute, zone)))
+	}
+	if q.ToMinute > 0 {
+		last := schedule.SlotAt(schedule.WallEnd(d.date, q.ToMinute, zone)) - schedule.Slot(minutes)/grain
+		s.To = min(s.To, last+1)
+	}
+	return s
+}

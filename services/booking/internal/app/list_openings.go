@@ -24,11 +24,18 @@ type OpeningQuery struct {
 	PractitionerID, LocationID string
 	PatientID, PlanID          string
 	CourseID, PartOfDay        string
-	Minutes                    int
-	Mode                       schedule.Mode
-	Compact                    bool
-	PageSize                   int
-	PageToken                  string
+	// Weekdays are those wanted; none means all.
+	Weekdays schedule.Weekdays
+	// FromMinute and ToMinute bound the visit, in wall minutes of its day; a ToMinute of 0 is
+	// the day's end.
+	FromMinute, ToMinute int
+	// Packing is PACKED or ALL; empty takes the type's for patients and ALL for staff.
+	Packing   string
+	Minutes   int
+	Mode      schedule.Mode
+	Compact   bool
+	PageSize  int
+	PageToken string
 }
 
 // Opening is a free start.
@@ -38,6 +45,8 @@ type Opening struct {
 	PractitionerID, LocationID string
 	RoomID                     string
 	EquipmentIDs               []string
+	// Fragments says that it costs the practitioner a session, see schedule.Pack.
+	Fragments bool
 }
 
 // OpeningGroup is one practitioner's free starts of one day at one place.
@@ -68,6 +77,7 @@ type finder struct {
 	barred  map[civil.Date]bool // dates that the gate refuses
 	gate    schedule.Gate
 	plan    time.Time // when the plan came into force
+	costly  []schedule.Bits
 }
 
 // ListOpenings finds free starts, with every rule that booking enforces subtracted, and says
@@ -85,17 +95,42 @@ func (a *App) ListOpenings(ctx context.Context, q OpeningQuery) (*Openings, erro
 	if f.shut || len(f.s.lanes) == 0 {
 		return &Openings{Refused: f.refused}, nil
 	}
-	f.s.offered = f.offered
-	free, err := f.s.run(ctx, a)
+	free, err := f.starts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if q.PlanID != "" {
+	return f.answer(free)
+}
+
+// starts are the free starts of each lane that every rule and wish leaves. It also finds which
+// of them cost a session, where that is shown or matters: that is a question of the diary, not
+// of what somebody wishes, and so comes before the wishes.
+func (f *finder) starts(ctx context.Context) ([]schedule.Bits, error) {
+	f.s.offered = f.offered
+	free, err := f.s.run(ctx, f.App)
+	if err != nil {
+		return nil, err
+	}
+	packed := f.q.Packing == "PACKED" || f.q.Packing == "" && f.who.party == schedule.Patient && f.s.typ.Packed
+	part := f.s.typ.Footprint(0, f.s.minutes).Practitioner
+	if packed || !f.q.Compact {
+		f.costly = make([]schedule.Bits, len(free))
+		for i := range free {
+			f.costly[i] = schedule.Pack(free[i], f.s.lanes[i].Free, part)
+		}
+	}
+	f.prefer(free)
+	if f.q.PlanID != "" {
 		if err := f.askPlan(ctx, free); err != nil {
 			return nil, err
 		}
 	}
-	return f.answer(free)
+	for i := range free {
+		if packed {
+			schedule.KeepPacked(free[i], f.costly[i], f.s.lanes[i].Free, part)
+		}
+	}
+	return free, nil
 }
 
 func (a *App) newFinder(ctx context.Context, q OpeningQuery) (*finder, error) {
@@ -301,25 +336,44 @@ func (f *finder) outside() *fault.Error {
 	return fault.New(fault.FailedPrecondition, "NOTICE_TOO_SHORT", "This is too soon to be booked.")
 }
 
-// offered clears from a location's grid what lies outside the days, their wanted part, notice
-// and horizon, and the dates that the gate bars.
+// offered clears from a location's grid what lies outside the days, notice and horizon, and the
+// dates that the gate bars.
 func (f *finder) offered(locationID string, grid schedule.Bits) {
 	zone := f.s.clinic.ZoneOf(locationID)
 	days := f.days[locationID]
 	bookable := f.s.typ.Bookable(f.who.party, f.now, civil.Of(f.now, zone), zone)
 	grid.Clear(schedule.Span{From: grid.Span().From, To: max(bookable.From, days[0].span.From)})
 	grid.Clear(schedule.Span{From: min(bookable.To, days[len(days)-1].span.To), To: grid.Span().To})
-	if f.q.PartOfDay == "" && len(f.barred) == 0 {
+	if len(f.barred) == 0 {
 		return
 	}
 	for i := range days {
-		d := &days[i]
-		keep := d.part(f.q.PartOfDay, zone)
-		if f.barred[d.date] {
-			keep = schedule.Span{}
+		if f.barred[days[i].date] {
+			grid.Clear(days[i].span)
 		}
-		for _, rest := range d.span.Minus(keep) {
-			grid.Clear(rest)
+	}
+}
+
+// prefer clears the starts that are not wished for: another part of the day, another weekday,
+// before or after hours that somebody can come at.
+func (f *finder) prefer(free []schedule.Bits) {
+	q := &f.q
+	if q.PartOfDay == "" && q.Weekdays == 0 && q.FromMinute == 0 && q.ToMinute == 0 {
+		return
+	}
+	wished := map[string]schedule.Bits{}
+	for i, lane := range f.s.lanes {
+		want, ok := wished[lane.LocationID]
+		if !ok {
+			want = schedule.NewBits(free[i].Span())
+			zone := f.s.clinic.ZoneOf(lane.LocationID)
+			for _, d := range f.days[lane.LocationID] {
+				if q.Weekdays == 0 || q.Weekdays.Has(d.date.Weekday()) {
+					want.Set(d.wish(q, f.s.minutes, zone))
+				}
+			}
+			wished[lane.LocationID] = want
 		}
+		free[i].And(want)
 	}
 }

@@ -102,6 +102,7 @@ func (f *finder) pageOpenings(out *Openings, free []schedule.Bits) error {
 	out.Openings = make([]Opening, len(all))
 	for i, x := range all {
 		out.Openings[i] = f.opening(x.at, f.s.lanes[x.lane])
+		out.Openings[i].Fragments = f.costly[x.lane].Has(x.at)
 	}
 	return nil
 }

@@ -50,6 +50,8 @@ type Type struct {
 	CancelNotice          int        `json:"cancel_notice,omitempty"`
 	MeetingURIPrefix      string     `json:"meeting_uri_prefix,omitempty"`
 	Inactive              bool       `json:"inactive,omitempty"`
+	// Packed offers patients only starts that cost no session, see Pack.
+	Packed bool `json:"packed,omitempty"`
 }
 
 // Normal returns the type with defaults filled in. Its answer, not its receiver, is what

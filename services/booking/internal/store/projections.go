@@ -299,3 +299,16 @@ func PlanTime(tx *sqldb.Tx, clinicID, planID string) (time.Time, error) {
 	}
 	return fromOptional(at), nil
 }
+
+// PlanOpen reports whether a plan is known and has not been closed.
+func PlanOpen(tx *sqldb.Tx, clinicID, planID string) (bool, error) {
+	var closed bool
+	err := tx.QueryRow(`select is_closed from plans where clinic_id = $1 and plan_id = $2`, clinicID, planID).Scan(&closed)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store: read a plan: %w", err)
+	}
+	return !closed, nil
+}
