@@ -322,7 +322,7 @@ func (s *stack) lag() (state string, rest bool) {
 	heads := map[string]int64{}
 	for _, service := range serviceNames {
 		heads[service] = s.value(service, `SELECT last_pub_seq FROM log_head`)
-		waiting := s.value(service, `SELECT count(*) FROM event_log WHERE pub_seq IS NULL`)
+		waiting := s.value(service, `SELECT (SELECT count(*) FROM event_log) - last_pub_seq FROM log_head`)
 		rest = rest && waiting == 0
 		state += fmt.Sprintf("%s %d+%d ", service, heads[service], waiting)
 	}

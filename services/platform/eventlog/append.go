@@ -46,8 +46,7 @@ func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
 	}
 	var trace traceparent
 	propagation.TraceContext{}.Inject(ctx, &trace)
-	_, err = tx.Exec(`insert into event_log (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace, at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	_, err = tx.Exec(insertText(tx.Dialect()),
 		ident.New("evt"), e.AggregateType, e.AggregateID, e.AggregateVersion,
 		string(proto.MessageName(e.Message)), payload, string(trace), sqldb.Micros(tx.Now()))
 	if name, ok := sqldb.Unique(err); ok && strings.HasSuffix(name, "aggregate_version_key") {
@@ -59,6 +58,19 @@ func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
 	}
 	tx.OnCommit(ringAppended)
 	return nil
+}
+
+// insertText is the statement that appends. On SQLite the next number is given at once: there
+// is one writer, so events commit in the order of their ids, and one that is undone takes its
+// number back. The relay then has no row to change. On PostgreSQL transactions overlap, and a
+// number that was given before the commit could be read before a smaller one.
+func insertText(d sqldb.Dialect) string {
+	if d == sqldb.SQLite {
+		return `insert into event_log (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace, at, pub_seq)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, (select coalesce(max(pub_seq), 0) + 1 from event_log where pub_seq is not null))`
+	}
+	return `insert into event_log (event_id, aggregate_type, aggregate_id, aggregate_version, type, payload, trace, at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`
 }
 
 func ringAppended() { appended.ring(nil) }

@@ -89,7 +89,7 @@ func BenchmarkRelay(b *testing.B) {
 		measure(b, func() {
 			stop := running(b, log.Run)
 			eventually(b, "all confirmed", func() bool {
-				return count(b, db, `select count(*) from event_log where pub_seq = $1 and acked_at is not null`, b.N) == 1
+				return count(b, db, `select count(*) from log_head where acked_pub_seq = $1`, b.N) == 1
 			})
 			stop()
 		})

@@ -146,7 +146,7 @@ func (l *Log) page(tx *sqldb.Tx, after int64, limit int) (events []Envelope, err
 		return nil, err
 	}
 	rows, err := tx.Query(`select pub_seq, event_id, type, aggregate_type, aggregate_id, aggregate_version, payload, trace, at
-		from event_log where pub_seq >= $1 order by pub_seq limit $2`, after, limit+1)
+		from event_log where pub_seq >= $1 and pub_seq <= $2 order by pub_seq limit $3`, after, h.PubSeq, limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: read events: %w", err)
 	}

@@ -74,13 +74,7 @@ func (r *relay) start(ctx context.Context) error {
 		if r.head, err = readHead(tx, ""); err != nil {
 			return err
 		}
-		var first int64
-		err = tx.QueryRow(`select pub_seq from event_log
-			where acked_at is null and pub_seq is not null order by pub_seq limit 1`).Scan(&first)
-		r.confirmed = first - 1
-		if errors.Is(err, sqldb.ErrNoRows) {
-			r.confirmed, err = r.head.PubSeq, nil
-		}
+		err = tx.QueryRow(`select acked_pub_seq from log_head`).Scan(&r.confirmed)
 		r.recorded = r.confirmed
 		return err
 	})
@@ -159,7 +153,8 @@ func (r *relay) look(ctx context.Context) (fresh bool, err error) {
 		if r.head, err = readHead(tx, ""); err != nil {
 			return err
 		}
-		return tx.QueryRow(`select exists (select 1 from event_log where pub_seq is null)`).Scan(&fresh)
+		return tx.QueryRow(`select exists (select 1 from event_log where pub_seq is null)
+			or exists (select 1 from event_log where pub_seq > $1)`, r.head.PubSeq).Scan(&fresh)
 	})
 	return fresh, err
 }
@@ -173,26 +168,19 @@ func (r *relay) number(ctx context.Context) error {
 		if head, err = readHead(tx, tx.ForUpdate()); err != nil {
 			return err
 		}
-		if r.recorded < confirmed {
-			_, err = tx.Exec(`update event_log set acked_at = $1 where pub_seq > $2 and pub_seq <= $3`,
-				sqldb.Micros(r.cfg.Clock.Now()), r.recorded, confirmed)
-			if err != nil {
-				return err
-			}
-		}
-		n, err := tx.Exec(`update event_log set pub_seq = n.seq
+		_, err = tx.Exec(`update event_log set pub_seq = n.seq
 			from (select id, cast($1 as bigint) + row_number() over (order by id) as seq
 				from (select id from event_log where pub_seq is null order by id limit $2) as fresh) as n
 			where event_log.id = n.id`, head.PubSeq, relayBatch)
-		if err != nil || n == 0 {
-			return err
-		}
-		head.PubSeq += n
-		err = tx.QueryRow(`select event_id from event_log where pub_seq = $1`, head.PubSeq).Scan(&head.EventID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(`update log_head set last_pub_seq = $1, last_event_id = $2`, head.PubSeq, head.EventID)
+		err = tx.QueryRow(`select pub_seq, event_id from event_log where pub_seq is not null order by pub_seq desc limit 1`).
+			Scan(&head.PubSeq, &head.EventID)
+		if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
+			return err
+		}
+		_, err = tx.Exec(`update log_head set last_pub_seq = $1, last_event_id = $2, acked_pub_seq = case when acked_pub_seq < $3 then $3 else acked_pub_seq end`, head.PubSeq, head.EventID, confirmed)
 		return err
 	})
 	if err == nil {

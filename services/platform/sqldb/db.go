@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/upright-clinic/upright/services/platform/clock"
 )
@@ -138,6 +139,9 @@ func (db *DB) ReadOne(ctx context.Context, f func(tx *Tx) error) error {
 	return infrastructure(db.readOnePostgres(ctx, f))
 }
 
+// Now is what Tx.Now of a transaction that begins now would be.
+func (db *DB) Now() time.Time { return db.clock.Now() }
+
 // Dialect tells which database it is.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
@@ -171,6 +175,13 @@ type stats struct{ writes, commits, reruns atomic.Int64 }
 // Stats gives the counts so far.
 func (db *DB) Stats() Stats {
 	return Stats{Writes: db.stats.writes.Load(), Commits: db.stats.commits.Load(), Reruns: db.stats.reruns.Load()}
+}
+
+// Generation counts the commits of this process to a SQLite file, before those who wrote
+// hear of it: what was read at a generation is still so while it is the same, but for what
+// another program wrote. ok is false on PostgreSQL, where others write as a rule.
+func (db *DB) Generation() (n int64, ok bool) {
+	return db.stats.commits.Load(), db.lite != nil
 }
 
 // Close waits for the writes that were accepted and closes every connection. Later calls

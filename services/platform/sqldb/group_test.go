@@ -324,3 +324,66 @@ func TestStatementsAreKeptByText(t *testing.T) {
 		t.Errorf("%d statements are kept", after)
 	}
 }
+
+// A group begins without savepoints. A member that refuses before it wrote anything costs
+// nothing; one that refuses after it wrote has the group run again, once, and the groups
+// that follow run each member in a savepoint at once.
+func TestGroupsBeginWithoutSavepoints(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	no := errors.New("no")
+	runs := func(refuse func(tx *Tx) error) (reruns int64) {
+		before := db.Stats().Reruns
+		release := pile(t, db, 6, func(i int) func(tx *Tx) error {
+			if i == 3 {
+				return refuse
+			}
+			return add
+		})
+		for i, err := range release() {
+			if (i == 3) != errors.Is(err, no) || i != 3 && err != nil {
+				t.Errorf("member %d: %v", i, err)
+			}
+		}
+		return db.Stats().Reruns - before
+	}
+	wrote := func(tx *Tx) error { return errors.Join(add(tx), no) }
+	clash := func(tx *Tx) error {
+		_, err := tx.Exec(`INSERT INTO things (id, body) VALUES (1, 'again')`)
+		return errors.Join(err, no)
+	}
+	for i, tc := range []struct {
+		what   string
+		refuse func(tx *Tx) error
+		reruns int64
+	}{
+		{"refused before it wrote", func(*Tx) error { return no }, 0},
+		{"refused by a constraint before it wrote", clash, 0},
+		{"refused after it wrote", wrote, 5}, // the one that held the writer up, three, and itself
+		{"refused after it wrote, in a guarded group", wrote, 0},
+	} {
+		if n := runs(tc.refuse); n != tc.reruns {
+			t.Errorf("%s: %d runs again, want %d", tc.what, n, tc.reruns)
+		}
+		if n := rows(t, db); n != int64(5*(i+1)) {
+			t.Errorf("%s: %d rows, want %d", tc.what, n, 5*(i+1))
+		}
+	}
+}
+
+// Alone, a member that refuses after it wrote is undone without another run.
+func TestALoneRefusalRunsOnce(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	no, ran := errors.New("no"), 0
+	err := db.Write(t.Context(), func(tx *Tx) error {
+		ran++
+		return errors.Join(add(tx), no)
+	})
+	if n := rows(t, db); !errors.Is(err, no) || ran != 1 || n != 0 {
+		t.Errorf("%v after %d runs, %d rows", err, ran, n)
+	}
+	if err := db.Write(t.Context(), add); err != nil || rows(t, db) != 1 {
+		t.Errorf("the next write: %v", err)
+	}
+}

@@ -23,6 +23,7 @@ type Tx struct {
 	over   bool
 	single bool // ReadOne's: there is no transaction around the statement
 	spent  bool // the one statement of a single was made
+	wrote  bool // a statement succeeded that may have changed something
 	commit []func()
 }
 
@@ -43,7 +44,9 @@ func (tx *Tx) Exec(query string, args ...any) (affected int64, err error) {
 	if err != nil {
 		return 0, tx.fail(err)
 	}
-	return res.RowsAffected()
+	affected, err = res.RowsAffected()
+	tx.wrote = tx.wrote || affected != 0 || !changesRows(query)
+	return affected, err
 }
 
 // Query runs a query; the caller closes the rows before the next statement and looks at
@@ -57,6 +60,7 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 		return nil, tx.fail(err)
 	}
 	tx.rows = rows
+	tx.wrote = tx.wrote || !isSelect(query)
 	return rows, nil
 }
 
@@ -70,7 +74,23 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	if err := row.Err(); err != nil {
 		_ = tx.fail(err)
 	}
+	tx.wrote = tx.wrote || !isSelect(query)
 	return row
+}
+
+// isSelect reports whether the statement only reads. One that begins otherwise, with "with"
+// for example, counts as one that may write.
+func isSelect(query string) bool { return begins(query, "select") }
+
+// changesRows reports whether the number of affected rows says all that the statement did.
+func changesRows(query string) bool {
+	return begins(query, "insert") || begins(query, "update") || begins(query, "delete")
+}
+
+// begins reports whether the first word of a query is a word in lower case.
+func begins(query, word string) bool {
+	query = strings.TrimLeft(query, " \t\n")
+	return len(query) > len(word) && query[len(word)] <= ' ' && strings.EqualFold(query[:len(word)], word)
 }
 
 // ready says why the statement may not follow, if so.

@@ -25,9 +25,17 @@ const (
 	stuckAfter = 250 * time.Millisecond
 	// maxLooks is how often a write without a deadline looks before it gives up: 30 s.
 	maxLooks = 120
+	// guardedGroups is how many groups keep savepoints after one that needed them.
+	guardedGroups = 32
 )
 
 // writer owns SQLite's one writing connection and commits waiting writes in groups.
+//
+// Most groups have nothing to undo, so a group begins without savepoints, which cost as much
+// as a statement each and a copy of every page that is touched. When a member fails that
+// has already written something, the group is undone and run again with a savepoint for
+// each member, and so are the next guardedGroups groups: refusals come together, as when
+// many want the same slot.
 //
 // Only its goroutine touches conn, group, current and redo.
 type writer struct {
@@ -40,6 +48,7 @@ type writer struct {
 	stopped chan struct{}
 
 	group   []*member // ran in the open transaction
+	guarded int       // so many groups more give each member a savepoint
 	current *member   // is running
 	redo    []*member // of a group that a Goexit ended, to be run again
 
@@ -190,15 +199,26 @@ func (w *writer) commitGroup(first *member) {
 		return
 	}
 	end := clock.System.Now().Add(maxGather)
+	run := w.unguarded
+	if w.guarded > 0 {
+		w.guarded--
+		run = w.inSavepoint
+	}
 	for m := first; m != nil; m = w.next(end) {
 		w.current = m
-		intact := w.inSavepoint(m)
+		intact := run(m)
 		w.current = nil
 		w.group = append(w.group, m)
-		if !intact {
+		if !intact && w.lone(m) {
+			return
+		}
+		if !intact && !w.again() {
 			w.rollback()
 			w.eachAlone()
 			return
+		}
+		if w.guarded > 0 {
+			run = w.inSavepoint
 		}
 	}
 	err := w.commit()
@@ -236,6 +256,62 @@ func (w *writer) next(end time.Time) *member {
 		}
 	}
 	return nil
+}
+
+// unguarded runs one member without a savepoint. It reports false when the member failed and
+// left something behind that must be undone, or when the transaction of the whole group is
+// gone.
+func (w *writer) unguarded(m *member) (intact bool) {
+	m.run(w.db, w.conn)
+	if m.err == nil && !m.panicked {
+		return true
+	}
+	if m.tx.wrote || m.tx.retryable(m.err) {
+		return false
+	}
+	// A constraint undoes its own statement and no more; after any other failure nobody
+	// knows what is left of the transaction.
+	return m.tx.failed == nil || constraint(m.tx.failed)
+}
+
+// lone undoes and answers a member that failed in a group of its own: what it saw is durable
+// already. It reports false when others share the group, or another run may help.
+func (w *writer) lone(m *member) bool {
+	if len(w.group) > 1 || m.tx.retryable(m.err) {
+		return false
+	}
+	w.rollback()
+	w.answer(m)
+	w.clearGroup()
+	return true
+}
+
+// again undoes the group and runs its members once more with savepoints. It reports false
+// when they had savepoints already, or when that does not do either.
+func (w *writer) again() bool {
+	if w.guarded > 0 {
+		return false
+	}
+	w.guarded = guardedGroups
+	w.rollback()
+	w.db.stats.reruns.Add(int64(len(w.group)))
+	begin, _ := SQLite.begin(false)
+	if w.conn.command(begin) != nil {
+		return false
+	}
+	w.redo, w.group = append(w.group, w.redo...), nil
+	for n := len(w.redo); n > 0; n-- {
+		m := w.redo[0]
+		w.redo = w.redo[1:]
+		w.current = m
+		intact := w.inSavepoint(m)
+		w.current = nil
+		w.group = append(w.group, m)
+		if !intact {
+			return false
+		}
+	}
+	return true
 }
 
 // inSavepoint runs one member. It reports false when the transaction of the whole group is

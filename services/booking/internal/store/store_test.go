@@ -152,8 +152,8 @@ func anAppointment(id string) *store.Appointment {
 		Mode: schedule.InPerson, PatientID: "pat_1", PractitionerID: "prac_1", LocationID: "loc_1", RoomID: "room_1", EquipmentIDs: []string{"eqp_1", "eqp_2"},
 		Visit: schedule.Span{From: 100, To: 106}, Claims: schedule.Span{From: 99, To: 110}, LocalDate: civil.MustParse("2026-11-23"), TimeZone: "Europe/Berlin",
 		PlanID: "pln_1", CourseID: "crs_1", EntitlementID: "ent_1", Attempt: 2, GateVersion: 7, Flags: []string{"A", "B"}, NeedsReview: true,
-		NextEligible: civil.MustParse("2027-01-01"), OverrideReason: "why", OverrideBy: "acc_1", CancelReason: "OTHER", LateCancel: true,
-		CancelledAt: at, CheckedInAt: at, MeetingURI: "https://meet.example/x", CreatedAt: at, ClaimedPatientID: "pat_2",
+		NextEligible: civil.MustParse("2027-01-01"), OverrideReason: "why", OverrideBy: "acc_1",
+		MeetingURI: "https://meet.example/x", CreatedAt: at, ClaimedPatientID: "pat_2",
 	}
 }
 
@@ -181,6 +181,16 @@ func TestRoundTrips(t *testing.T) {
 		write(t, db, func(tx *sqldb.Tx) error {
 			return errors.Join(store.InsertAppointment(tx, apt), store.InsertAppointment(tx, bare), store.InsertHold(tx, hold), store.InsertAttempt(tx, att))
 		})
+		planned := *apt // the attempt keeps it as it was
+		att.Items[0].Appointment = &planned
+		apt.Version, apt.CancelReason, apt.LateCancel, apt.CancelledAt, apt.CheckedInAt = 2, "OTHER", true, at, at
+		write(t, db, func(tx *sqldb.Tx) error {
+			ok, err := store.UpdateAppointment(tx, apt, 1)
+			if !ok {
+				t.Error("the row has another version")
+			}
+			return err
+		})
 		write(t, db, func(tx *sqldb.Tx) error {
 			for _, want := range []*store.Appointment{apt, bare} {
 				got, err := store.LockAppointment(tx, clinic, want.ID)
@@ -203,12 +213,12 @@ func TestRoundTrips(t *testing.T) {
 			return errors.Join(err1, err2, err3)
 		})
 		next := *apt
-		next.Version, next.State, next.Flags, next.RoomID, next.CancelledAt = 2, store.Cancelled, nil, "", time.Time{}
+		next.Version, next.State, next.Flags, next.RoomID, next.CancelledAt = 3, store.Cancelled, nil, "", time.Time{}
 		write(t, db, func(tx *sqldb.Tx) error {
 			if ok, err := store.UpdateAppointment(tx, &next, 9); err != nil || ok {
 				t.Errorf("updated another version: %v %v", ok, err)
 			}
-			if ok, err := store.UpdateAppointment(tx, &next, 1); err != nil || !ok {
+			if ok, err := store.UpdateAppointment(tx, &next, 2); err != nil || !ok {
 				t.Errorf("not updated: %v %v", ok, err)
 			}
 			got, err := store.GetAppointment(tx, clinic, "apt_1")

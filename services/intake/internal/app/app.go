@@ -54,11 +54,12 @@ type App struct {
 	directory Directory
 	log       *slog.Logger
 	steps     steps
+	records   *records
 }
 
 // New returns the use cases on a migrated database.
 func New(db *sqldb.DB, forms *Forms, directory Directory, log *slog.Logger) *App {
-	return &App{db: db, forms: forms, directory: directory, log: log, steps: newSteps()}
+	return &App{db: db, forms: forms, directory: directory, log: log, steps: newSteps(), records: &records{db: db}}
 }
 
 // Audience is how much of an intake somebody may see (architecture section 7): the one

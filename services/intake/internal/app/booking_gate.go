@@ -35,15 +35,11 @@ func (a *App) BookingGate(ctx context.Context, clinicID, patientID string) (view
 		return view, err
 	}
 	rules := set.RuleSetVersion()
-	var counts bool
-	err = a.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
-		rows, err := store.Records(tx, p.ClinicID, patientID)
-		if err != nil {
-			return err
-		}
-		view, counts, err = keptGate(rows, patientID, rules, p, tx.Now())
-		return err
-	})
+	rows, now, err := a.records.of(ctx, p.ClinicID, patientID)
+	if err != nil {
+		return view, err
+	}
+	view, counts, err := keptGate(rows, patientID, rules, p, now)
 	if err == nil && !counts {
 		view, err = a.readGate(ctx, p, patientID)
 	}
