@@ -27,8 +27,11 @@ func browse(t *testing.T, scripts bool, width, height int64) context.Context {
 	if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, height), emulation.SetScriptExecutionDisabled(!scripts)); err != nil {
 		t.Fatal(err)
 	}
-	return ctx
+	return context.WithValue(ctx, scripted{}, scripts)
 }
+
+// scripted is the key of whether the pages of a tab may run scripts.
+type scripted struct{}
 
 // do runs browser steps within the time that a loaded machine may need.
 func do(t *testing.T, ctx context.Context, what string, actions ...chromedp.Action) {
