@@ -38,6 +38,7 @@ type booking struct {
 	seen     []string // request ids
 	slow     chan struct{}
 	feed     *bookingv1.CalendarFeed
+	courses  *courses
 }
 
 func newBooking() *booking {
@@ -66,6 +67,7 @@ func (b *booking) register(r grpc.ServiceRegistrar) {
 	bookingv1.RegisterHoldServiceServer(r, b)
 	bookingv1.RegisterOpeningServiceServer(r, b)
 	bookingv1.RegisterShiftServiceServer(r, b)
+	b.registerCourses(r)
 	eventsv1.RegisterEventLogServiceServer(r, b)
 }
 

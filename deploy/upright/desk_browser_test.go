@@ -84,7 +84,7 @@ func receptionJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	if strings.Contains(text(t, ctx), "patients found") {
 		do(t, ctx, "pick the patient", press(`//th/a`, `//h1[contains(., "Book for")]`))
 	}
-	says(t, ctx, "Your next visit:")
+	says(t, ctx, "Next visit:")
 	accessible(t, ctx, label("book"))
 	do(t, ctx, "book the next free time", press(`.box .slots button`, `//*[@role="status"]`))
 	says(t, ctx, "Your visit is booked.", "Undo the booking")

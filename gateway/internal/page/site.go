@@ -94,6 +94,7 @@ type clients struct {
 	holds          bookingv1.HoldServiceClient
 	openings       bookingv1.OpeningServiceClient
 	shifts         bookingv1.ShiftServiceClient
+	courses        bookingv1.CourseServiceClient
 }
 
 // New reads the templates and texts. It fails when one of them is broken or incomplete.
@@ -136,6 +137,7 @@ func New(cfg Config) (*Site, error) {
 			holds:          bookingv1.NewHoldServiceClient(booking),
 			openings:       bookingv1.NewOpeningServiceClient(booking),
 			shifts:         bookingv1.NewShiftServiceClient(booking),
+			courses:        bookingv1.NewCourseServiceClient(booking),
 		},
 	}, nil
 }
@@ -167,6 +169,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.staffRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
 	rows = append(rows, s.calendarRoutes()...)
+	rows = append(rows, s.courseRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

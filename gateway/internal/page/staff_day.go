@@ -157,7 +157,7 @@ func (c *call) actions(state string) []action {
 	case "BOOKED":
 		return []action{button("arrive", ""), button("no-show", "second")}
 	case "CHECKED_IN":
-		return []action{button("start", ""), button("complete", "second"), button("no-show", "second")}
+		return []action{button("start", ""), button("complete", "second")}
 	case "IN_PROGRESS":
 		return []action{button("complete", "")}
 	}

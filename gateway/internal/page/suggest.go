@@ -25,10 +25,14 @@ type suggestion struct {
 	// Action is where a time is sent, with the fields of Hidden.
 	Action string
 	Hidden []pair
+	// Staff is true when staff books it.
+	Staff bool
 	// All is the address of every free time.
 	All string
 	// Link makes a link by which the patient books it; for staff.
 	Link []pair
+	// Course is the address of booking several sessions at once; for staff.
+	Course string
 }
 
 // suggest makes suggestions for a patient: for each course of a plan that has sessions left,
@@ -50,8 +54,9 @@ func (c *call) suggest(base, action string, staff bool, patient string, cards []
 		}
 		s.Why = card.Plan.GetName()
 		if staff {
-			s.Link = w.Hidden()
+			s.Link, s.Course = w.Hidden(), address("/staff/course", "plan", w.Plan, "course", w.Course)
 		}
+		s.Staff = staff
 		all = append(all, s)
 	}
 	if len(all) > 0 {
@@ -70,6 +75,7 @@ func (c *call) suggest(base, action string, staff bool, patient string, cards []
 	if err != nil || len(s.Times) == 0 {
 		return nil, err
 	}
+	s.Staff = staff
 	return []suggestion{s}, nil
 }
 
