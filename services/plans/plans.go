@@ -31,6 +31,7 @@ import (
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/aftercare"
 	"github.com/upright-clinic/upright/services/plans/internal/api"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/diary"
@@ -86,7 +87,7 @@ func migrations() []sqldb.Set {
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
 	settings := app.Config{
 		ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard(),
-		Diary: diary.Standard(),
+		Diary: diary.Standard(), Aftercare: aftercare.Standard(),
 	}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {

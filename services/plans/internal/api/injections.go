@@ -152,7 +152,7 @@ func encodeInjection(v app.InjectionView) *plansv1.Injection {
 	out := &plansv1.Injection{
 		InjectionId: e.InjectionID, PatientId: e.PatientID, State: string(v.State), Kind: e.Kind, Region: e.Region, Source: e.Source,
 		AppointmentId: e.AppointmentID, PractitionerId: e.PractitionerID, Counting: v.Counting, RecordMissing: e.RecordMissing,
-		DuplicateOf: e.DuplicateOf, OpenIssueIds: v.OpenIssues, Etag: etag(e.Version), CreateTime: stamp(e.CreatedAt),
+		Missing: v.Missing, ConsentComplications: v.Complications, DuplicateOf: e.DuplicateOf, OpenIssueIds: v.OpenIssues, Etag: etag(e.Version), CreateTime: stamp(e.CreatedAt),
 	}
 	if e.OriginPatientID != e.PatientID {
 		out.OriginPatientId = e.OriginPatientID
@@ -166,7 +166,7 @@ func encodeInjection(v app.InjectionView) *plansv1.Injection {
 		out.Month = e.Month.String()
 	}
 	for _, f := range v.FollowUps {
-		out.FollowUps = append(out.FollowUps, &plansv1.FollowUp{Code: f.Code, DueDate: f.Date.String()})
+		out.FollowUps = append(out.FollowUps, encodeFollowUp(f.CheckIn, f.State))
 	}
 	for _, a := range v.AdverseEvents {
 		out.AdverseEvents = append(out.AdverseEvents, &plansv1.AdverseEvent{

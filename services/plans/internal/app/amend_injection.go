@@ -79,6 +79,9 @@ func (a *App) amend(ctx context.Context, tx *sqldb.Tx, head store.Head, m Amendm
 	if err := store.UpdateEntry(tx, &e); err != nil {
 		return err
 	}
+	if err := a.amendCheckIns(tx, head, e); err != nil {
+		return err
+	}
 	if err := a.tellRecorded(ctx, tx, head, e); err != nil {
 		return err
 	}
@@ -86,6 +89,15 @@ func (a *App) amend(ctx context.Context, tx *sqldb.Tx, head store.Head, m Amendm
 		return nil
 	}
 	return a.overflowOf(ctx, tx, head, e)
+}
+
+// amendCheckIns asks nobody any more about a record that was struck out or repeats another,
+// and plans to ask again when that is taken back.
+func (a *App) amendCheckIns(tx *sqldb.Tx, head store.Head, e store.Entry) error {
+	if injection.State(e.State).Given() && e.DuplicateOf == "" {
+		return a.planCheckIns(tx, head, e)
+	}
+	return store.CancelCheckIns(tx, head.ClinicID, e.InjectionID)
 }
 
 // correct changes the entry as the amendment says.

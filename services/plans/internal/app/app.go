@@ -11,6 +11,7 @@ import (
 	"time"
 
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/aftercare"
 	"github.com/upright-clinic/upright/services/plans/internal/diary"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
@@ -61,6 +62,8 @@ type Config struct {
 	Diary diary.Rules
 	// Outcomes are the instruments, and the rule that stops care which changes nothing.
 	Outcomes outcome.Set
+	// Aftercare is what is asked after an injection, and what answers mean.
+	Aftercare aftercare.Rules
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error

@@ -19,6 +19,8 @@ const (
 	RuleContradiction = "INJECTION_CONTRADICTION"  // given, and booking says that it did not take place
 	RuleFutureDate    = "INJECTION_DATE"           // recorded as given on a day that has not come
 	RuleAdverse       = "ADVERSE_EVENT"            // something went wrong after an injection
+	RuleCheckIn       = "INJECTION_CHECK_IN"       // an answer after an injection must be looked at
+	RuleDrugExpired   = "DRUG_EXPIRED"             // given from a vial past its date
 	RuleSteroid       = "STEROID_TOTAL"            // more corticosteroid than the advisory limit
 	RuleBlocked       = "CONTRAINDICATED"          // booked, and since then forbidden
 	RuleRelease       = "RELEASE_NEEDED"           // booked, and since then waiting for a release

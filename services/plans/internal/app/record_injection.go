@@ -138,7 +138,13 @@ func (a *App) record(ctx context.Context, tx *sqldb.Tx, head store.Head, f Injec
 	if err := store.PutRecord(tx, head.ClinicID, f.Record); err != nil {
 		return e, err
 	}
+	if err := a.planCheckIns(tx, head, e); err != nil {
+		return e, err
+	}
 	if err := a.tellRecorded(ctx, tx, head, e); err != nil {
+		return e, err
+	}
+	if err := expiredVials(ctx, tx, head, e, f.Record.Drugs); err != nil {
 		return e, err
 	}
 	if err := a.steroidsOf(ctx, tx, head, e); err != nil {
@@ -242,4 +248,21 @@ func (a *App) afterRecord(ctx context.Context, tx *sqldb.Tx, head store.Head, e 
 		Rule: RuleFutureDate, Severity: "MODERATE", Discipline: injection.FacetJoint, InjectionIDs: []string{e.InjectionID},
 	})
 	return err
+}
+
+// expiredVials raises the issue of a drug that was given after its date.
+func expiredVials(ctx context.Context, tx *sqldb.Tx, head store.Head, e store.Entry, drugs []store.Drug) error {
+	if !injection.State(e.State).Given() || !e.Month.IsZero() {
+		return nil
+	}
+	for _, d := range drugs {
+		if d.ExpireDate == "" || d.ExpireDate >= e.LocalDate.String() {
+			continue
+		}
+		_, err := raise(ctx, tx, head, store.Issue{
+			Rule: RuleDrugExpired, Severity: "MODERATE", PlanID: e.PlanID, Discipline: e.Discipline, InjectionIDs: []string{e.InjectionID},
+		})
+		return err
+	}
+	return nil
 }

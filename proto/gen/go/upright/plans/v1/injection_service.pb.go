@@ -86,8 +86,14 @@ type Injection struct {
 	FollowUps []*FollowUp `protobuf:"bytes,27,rep,name=follow_ups,json=followUps,proto3" json:"follow_ups,omitempty"`
 	// What went wrong after it, oldest first.
 	AdverseEvents []*AdverseEvent `protobuf:"bytes,28,rep,name=adverse_events,json=adverseEvents,proto3" json:"adverse_events,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// What of the complete record of an injection of this clinic nobody has entered, by field:
+	// consent_version, consent_complications (the consent is none that the clinic's texts
+	// explain), pain_before, pain_after, drugs.expire_date, drugs.anaesthetic. Clinicians only.
+	Missing []string `protobuf:"bytes,29,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Complications that the signed consent names.
+	ConsentComplications []string `protobuf:"bytes,30,rep,name=consent_complications,json=consentComplications,proto3" json:"consent_complications,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Injection) Reset() {
@@ -316,13 +322,46 @@ func (x *Injection) GetAdverseEvents() []*AdverseEvent {
 	return nil
 }
 
+func (x *Injection) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Injection) GetConsentComplications() []string {
+	if x != nil {
+		return x.ConsentComplications
+	}
+	return nil
+}
+
 // FollowUp is a time at which the patient is asked how it went after an injection.
 type FollowUp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// HOURS_24, HOURS_72, DAY_3, WEEKS_2, WEEKS_6 or WEEKS_12.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// Civil date at the clinic.
-	DueDate       string `protobuf:"bytes,2,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	DueDate string `protobuf:"bytes,2,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// SCHEDULED, DUE, OVERDUE (it waits for longer than a day), ANSWERED, SKIPPED (its time was
+	// over when the injection was recorded) or CANCELLED.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// When the patient is asked.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// Pain then, 0 to 10; absent before an answer.
+	Pain *int32 `protobuf:"varint,5,opt,name=pain,proto3,oneof" json:"pain,omitempty"`
+	// BETTER, SAME or WORSE than before the injection.
+	Course string `protobuf:"bytes,6,opt,name=course,proto3" json:"course,omitempty"`
+	// Signs that the patient has noticed.
+	Signs []string `protobuf:"bytes,7,rep,name=signs,proto3" json:"signs,omitempty"`
+	// What must be looked at: signs, WORSE_AFTER_DAY_3 or NO_RELIEF.
+	Findings []string `protobuf:"bytes,8,rep,name=findings,proto3" json:"findings,omitempty"`
+	// What the patient was told: AS_EXPECTED, WAIT, ASK_CLINIC, SAME_DAY or EMERGENCY.
+	Advice string `protobuf:"bytes,9,opt,name=advice,proto3" json:"advice,omitempty"`
+	// When it was answered; absent before.
+	AnswerTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	// What else was said; clinicians and the patient.
+	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +406,69 @@ func (x *FollowUp) GetCode() string {
 func (x *FollowUp) GetDueDate() string {
 	if x != nil {
 		return x.DueDate
+	}
+	return ""
+}
+
+func (x *FollowUp) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *FollowUp) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *FollowUp) GetPain() int32 {
+	if x != nil && x.Pain != nil {
+		return *x.Pain
+	}
+	return 0
+}
+
+func (x *FollowUp) GetCourse() string {
+	if x != nil {
+		return x.Course
+	}
+	return ""
+}
+
+func (x *FollowUp) GetSigns() []string {
+	if x != nil {
+		return x.Signs
+	}
+	return nil
+}
+
+func (x *FollowUp) GetFindings() []string {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *FollowUp) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
+func (x *FollowUp) GetAnswerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnswerTime
+	}
+	return nil
+}
+
+func (x *FollowUp) GetNote() string {
+	if x != nil {
+		return x.Note
 	}
 	return ""
 }
@@ -1740,11 +1842,818 @@ func (x *SteroidTotal) GetSource() string {
 	return ""
 }
 
+// AnswerInjectionCheckInRequest says how a patient is.
+type AnswerInjectionCheckInRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The injection.
+	InjectionId string `protobuf:"bytes,3,opt,name=injection_id,json=injectionId,proto3" json:"injection_id,omitempty"`
+	// Which check-in, for example HOURS_24.
+	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	// Pain now, 0 to 10.
+	Pain *int32 `protobuf:"varint,5,opt,name=pain,proto3,oneof" json:"pain,omitempty"`
+	// Compared with before the injection.
+	Course string `protobuf:"bytes,6,opt,name=course,proto3" json:"course,omitempty"`
+	// What the patient has noticed, by the codes that ListInjectionConsents gives.
+	Signs []string `protobuf:"bytes,7,rep,name=signs,proto3" json:"signs,omitempty"`
+	// What else there is to say.
+	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerInjectionCheckInRequest) Reset() {
+	*x = AnswerInjectionCheckInRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerInjectionCheckInRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerInjectionCheckInRequest) ProtoMessage() {}
+
+func (x *AnswerInjectionCheckInRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerInjectionCheckInRequest.ProtoReflect.Descriptor instead.
+func (*AnswerInjectionCheckInRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AnswerInjectionCheckInRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInRequest) GetInjectionId() string {
+	if x != nil {
+		return x.InjectionId
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInRequest) GetPain() int32 {
+	if x != nil && x.Pain != nil {
+		return *x.Pain
+	}
+	return 0
+}
+
+func (x *AnswerInjectionCheckInRequest) GetCourse() string {
+	if x != nil {
+		return x.Course
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInRequest) GetSigns() []string {
+	if x != nil {
+		return x.Signs
+	}
+	return nil
+}
+
+func (x *AnswerInjectionCheckInRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// AnswerInjectionCheckInResponse says what the patient should do.
+type AnswerInjectionCheckInResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AS_EXPECTED, WAIT (worse or not better yet is normal for now), ASK_CLINIC, SAME_DAY (call the
+	// injecting team today) or EMERGENCY (emergency department now).
+	Advice string `protobuf:"bytes,1,opt,name=advice,proto3" json:"advice,omitempty"`
+	// The injection.
+	Injection     *Injection `protobuf:"bytes,2,opt,name=injection,proto3" json:"injection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerInjectionCheckInResponse) Reset() {
+	*x = AnswerInjectionCheckInResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerInjectionCheckInResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerInjectionCheckInResponse) ProtoMessage() {}
+
+func (x *AnswerInjectionCheckInResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerInjectionCheckInResponse.ProtoReflect.Descriptor instead.
+func (*AnswerInjectionCheckInResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *AnswerInjectionCheckInResponse) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
+func (x *AnswerInjectionCheckInResponse) GetInjection() *Injection {
+	if x != nil {
+		return x.Injection
+	}
+	return nil
+}
+
+// ListInjectionCheckInsRequest narrows the list.
+type ListInjectionCheckInsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// DUE is all that wait for an answer, OVERDUE those that wait for longer than a day; empty
+	// is DUE.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// At most this many; 0 is 50, more than 200 is treated as 200.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where the last page ended.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListInjectionCheckInsRequest) Reset() {
+	*x = ListInjectionCheckInsRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInjectionCheckInsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInjectionCheckInsRequest) ProtoMessage() {}
+
+func (x *ListInjectionCheckInsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInjectionCheckInsRequest.ProtoReflect.Descriptor instead.
+func (*ListInjectionCheckInsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListInjectionCheckInsRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ListInjectionCheckInsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListInjectionCheckInsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListInjectionCheckInsResponse holds check-ins.
+type ListInjectionCheckInsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The check-ins.
+	CheckIns []*InjectionCheckIn `protobuf:"bytes,1,rep,name=check_ins,json=checkIns,proto3" json:"check_ins,omitempty"`
+	// Empty when there are no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListInjectionCheckInsResponse) Reset() {
+	*x = ListInjectionCheckInsResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInjectionCheckInsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInjectionCheckInsResponse) ProtoMessage() {}
+
+func (x *ListInjectionCheckInsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInjectionCheckInsResponse.ProtoReflect.Descriptor instead.
+func (*ListInjectionCheckInsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListInjectionCheckInsResponse) GetCheckIns() []*InjectionCheckIn {
+	if x != nil {
+		return x.CheckIns
+	}
+	return nil
+}
+
+func (x *ListInjectionCheckInsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// InjectionCheckIn is a check-in that waits for an answer.
+type InjectionCheckIn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The patient.
+	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The injection.
+	InjectionId string `protobuf:"bytes,2,opt,name=injection_id,json=injectionId,proto3" json:"injection_id,omitempty"`
+	// The check-in.
+	CheckIn       *FollowUp `protobuf:"bytes,3,opt,name=check_in,json=checkIn,proto3" json:"check_in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InjectionCheckIn) Reset() {
+	*x = InjectionCheckIn{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InjectionCheckIn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InjectionCheckIn) ProtoMessage() {}
+
+func (x *InjectionCheckIn) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InjectionCheckIn.ProtoReflect.Descriptor instead.
+func (*InjectionCheckIn) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *InjectionCheckIn) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *InjectionCheckIn) GetInjectionId() string {
+	if x != nil {
+		return x.InjectionId
+	}
+	return ""
+}
+
+func (x *InjectionCheckIn) GetCheckIn() *FollowUp {
+	if x != nil {
+		return x.CheckIn
+	}
+	return nil
+}
+
+// GetInjectionReliefRequest names an injection.
+type GetInjectionReliefRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The patient.
+	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The injection.
+	InjectionId   string `protobuf:"bytes,2,opt,name=injection_id,json=injectionId,proto3" json:"injection_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInjectionReliefRequest) Reset() {
+	*x = GetInjectionReliefRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInjectionReliefRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInjectionReliefRequest) ProtoMessage() {}
+
+func (x *GetInjectionReliefRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInjectionReliefRequest.ProtoReflect.Descriptor instead.
+func (*GetInjectionReliefRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetInjectionReliefRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *GetInjectionReliefRequest) GetInjectionId() string {
+	if x != nil {
+		return x.InjectionId
+	}
+	return ""
+}
+
+// GetInjectionReliefResponse says what an injection did to the pain.
+type GetInjectionReliefResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pain before, 0 to 10; absent when nobody has recorded it, and then the rest is empty.
+	PainBefore *int32 `protobuf:"varint,1,opt,name=pain_before,json=painBefore,proto3,oneof" json:"pain_before,omitempty"`
+	// Civil days after the injection on which at least half of the pain was gone.
+	ReliefDays int32 `protobuf:"varint,2,opt,name=relief_days,json=reliefDays,proto3" json:"relief_days,omitempty"`
+	// First of them, when the steroid began to work; empty when there is none.
+	FirstReliefDate string `protobuf:"bytes,3,opt,name=first_relief_date,json=firstReliefDate,proto3" json:"first_relief_date,omitempty"`
+	// That day counted from the injection, whose own day is 0.
+	FirstReliefDay int32 `protobuf:"varint,4,opt,name=first_relief_day,json=firstReliefDay,proto3" json:"first_relief_day,omitempty"`
+	// Last of them.
+	LastReliefDate string `protobuf:"bytes,5,opt,name=last_relief_date,json=lastReliefDate,proto3" json:"last_relief_date,omitempty"`
+	// True: the newest day with a score is one of relief.
+	Ongoing bool `protobuf:"varint,6,opt,name=ongoing,proto3" json:"ongoing,omitempty"`
+	// True: the pain was relieved on the day itself, which is the work of the anaesthetic and
+	// not of the steroid.
+	AnaestheticRelief bool `protobuf:"varint,7,opt,name=anaesthetic_relief,json=anaestheticRelief,proto3" json:"anaesthetic_relief,omitempty"`
+	// Days after the injection that have a score.
+	RecordedDays  int32 `protobuf:"varint,8,opt,name=recorded_days,json=recordedDays,proto3" json:"recorded_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInjectionReliefResponse) Reset() {
+	*x = GetInjectionReliefResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInjectionReliefResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInjectionReliefResponse) ProtoMessage() {}
+
+func (x *GetInjectionReliefResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInjectionReliefResponse.ProtoReflect.Descriptor instead.
+func (*GetInjectionReliefResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetInjectionReliefResponse) GetPainBefore() int32 {
+	if x != nil && x.PainBefore != nil {
+		return *x.PainBefore
+	}
+	return 0
+}
+
+func (x *GetInjectionReliefResponse) GetReliefDays() int32 {
+	if x != nil {
+		return x.ReliefDays
+	}
+	return 0
+}
+
+func (x *GetInjectionReliefResponse) GetFirstReliefDate() string {
+	if x != nil {
+		return x.FirstReliefDate
+	}
+	return ""
+}
+
+func (x *GetInjectionReliefResponse) GetFirstReliefDay() int32 {
+	if x != nil {
+		return x.FirstReliefDay
+	}
+	return 0
+}
+
+func (x *GetInjectionReliefResponse) GetLastReliefDate() string {
+	if x != nil {
+		return x.LastReliefDate
+	}
+	return ""
+}
+
+func (x *GetInjectionReliefResponse) GetOngoing() bool {
+	if x != nil {
+		return x.Ongoing
+	}
+	return false
+}
+
+func (x *GetInjectionReliefResponse) GetAnaestheticRelief() bool {
+	if x != nil {
+		return x.AnaestheticRelief
+	}
+	return false
+}
+
+func (x *GetInjectionReliefResponse) GetRecordedDays() int32 {
+	if x != nil {
+		return x.RecordedDays
+	}
+	return 0
+}
+
+// ListInjectionConsentsRequest asks for the texts.
+type ListInjectionConsentsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListInjectionConsentsRequest) Reset() {
+	*x = ListInjectionConsentsRequest{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInjectionConsentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInjectionConsentsRequest) ProtoMessage() {}
+
+func (x *ListInjectionConsentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInjectionConsentsRequest.ProtoReflect.Descriptor instead.
+func (*ListInjectionConsentsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{26}
+}
+
+// ListInjectionConsentsResponse holds the texts.
+type ListInjectionConsentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consents; the last is current.
+	Consents []*InjectionConsent `protobuf:"bytes,1,rep,name=consents,proto3" json:"consents,omitempty"`
+	// Signs that check-ins ask for.
+	Signs         []*CheckInSign `protobuf:"bytes,2,rep,name=signs,proto3" json:"signs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListInjectionConsentsResponse) Reset() {
+	*x = ListInjectionConsentsResponse{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInjectionConsentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInjectionConsentsResponse) ProtoMessage() {}
+
+func (x *ListInjectionConsentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInjectionConsentsResponse.ProtoReflect.Descriptor instead.
+func (*ListInjectionConsentsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListInjectionConsentsResponse) GetConsents() []*InjectionConsent {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *ListInjectionConsentsResponse) GetSigns() []*CheckInSign {
+	if x != nil {
+		return x.Signs
+	}
+	return nil
+}
+
+// InjectionConsent is a text that a patient signs before an injection.
+type InjectionConsent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version, as a record names it.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Kind of injection.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Complications that it names.
+	Complications []*InjectionComplication `protobuf:"bytes,3,rep,name=complications,proto3" json:"complications,omitempty"`
+	// Where it comes from.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InjectionConsent) Reset() {
+	*x = InjectionConsent{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InjectionConsent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InjectionConsent) ProtoMessage() {}
+
+func (x *InjectionConsent) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InjectionConsent.ProtoReflect.Descriptor instead.
+func (*InjectionConsent) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *InjectionConsent) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *InjectionConsent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *InjectionConsent) GetComplications() []*InjectionComplication {
+	if x != nil {
+		return x.Complications
+	}
+	return nil
+}
+
+func (x *InjectionConsent) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// InjectionComplication is something that may go wrong.
+type InjectionComplication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code as adverse events have it.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// How the patient is told.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InjectionComplication) Reset() {
+	*x = InjectionComplication{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InjectionComplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InjectionComplication) ProtoMessage() {}
+
+func (x *InjectionComplication) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InjectionComplication.ProtoReflect.Descriptor instead.
+func (*InjectionComplication) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *InjectionComplication) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *InjectionComplication) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// CheckInSign is something that a check-in asks for.
+type CheckInSign struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code as an answer has it.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The question in plain words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Complication that it points to.
+	Complication string `protobuf:"bytes,3,opt,name=complication,proto3" json:"complication,omitempty"`
+	// Where it comes from.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInSign) Reset() {
+	*x = CheckInSign{}
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInSign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInSign) ProtoMessage() {}
+
+func (x *CheckInSign) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_injection_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInSign.ProtoReflect.Descriptor instead.
+func (*CheckInSign) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_injection_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *CheckInSign) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CheckInSign) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CheckInSign) GetComplication() string {
+	if x != nil {
+		return x.Complication
+	}
+	return ""
+}
+
+func (x *CheckInSign) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_upright_plans_v1_injection_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"\n" +
-	"(upright/plans/v1/injection_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\x82\b\n" +
+	"(upright/plans/v1/injection_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\xd1\b\n" +
 	"\tInjection\x12!\n" +
 	"\finjection_id\x18\x01 \x01(\tR\vinjectionId\x12\x1d\n" +
 	"\n" +
@@ -1780,12 +2689,26 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"createTime\x129\n" +
 	"\n" +
 	"follow_ups\x18\x1b \x03(\v2\x1a.upright.plans.v1.FollowUpR\tfollowUps\x12E\n" +
-	"\x0eadverse_events\x18\x1c \x03(\v2\x1e.upright.plans.v1.AdverseEventR\radverseEventsB\x0e\n" +
+	"\x0eadverse_events\x18\x1c \x03(\v2\x1e.upright.plans.v1.AdverseEventR\radverseEvents\x12\x18\n" +
+	"\amissing\x18\x1d \x03(\tR\amissing\x123\n" +
+	"\x15consent_complications\x18\x1e \x03(\tR\x14consentComplicationsB\x0e\n" +
 	"\f_pain_beforeB\r\n" +
-	"\v_pain_after\"9\n" +
+	"\v_pain_after\"\xdb\x02\n" +
 	"\bFollowUp\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x19\n" +
-	"\bdue_date\x18\x02 \x01(\tR\adueDate\"\xb3\x01\n" +
+	"\bdue_date\x18\x02 \x01(\tR\adueDate\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x125\n" +
+	"\bdue_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12\x17\n" +
+	"\x04pain\x18\x05 \x01(\x05H\x00R\x04pain\x88\x01\x01\x12\x16\n" +
+	"\x06course\x18\x06 \x01(\tR\x06course\x12\x14\n" +
+	"\x05signs\x18\a \x03(\tR\x05signs\x12\x1a\n" +
+	"\bfindings\x18\b \x03(\tR\bfindings\x12\x16\n" +
+	"\x06advice\x18\t \x01(\tR\x06advice\x12;\n" +
+	"\vanswer_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"answerTime\x12\x12\n" +
+	"\x04note\x18\v \x01(\tR\x04noteB\a\n" +
+	"\x05_pain\"\xb3\x01\n" +
 	"\fAdverseEvent\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1d\n" +
 	"\n" +
@@ -1822,7 +2745,7 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"start_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x05R\x05count\x12\x10\n" +
-	"\x03max\x18\x04 \x01(\x05R\x03max\"\xcb\n" +
+	"\x03max\x18\x04 \x01(\x05R\x03max\"\xce\n" +
 	"\n" +
 	"\x16RecordInjectionRequest\x12'\n" +
 	"\n" +
@@ -1836,8 +2759,8 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"CHECKED_INR\vIN_PROGRESSR\fADMINISTEREDR\x16PARTIALLY_ADMINISTEREDR\aABORTEDR\tCANCELLEDR\aNO_SHOWR\bRELEASEDR\x10ENTERED_IN_ERRORR\x05state\x12\xa3\x01\n" +
 	"\x04kind\x18\x06 \x01(\tB\x8e\x01\xbaH\x8a\x01r\x87\x01R\x00R\x15FACET_JOINT_INJECTIONR\x1eMEDIAL_BRANCH_BLOCK_DIAGNOSTICR\x1aEPIDURAL_STEROID_INJECTIONR\x17RADIOFREQUENCY_ABLATIONR\x17OTHER_STEROID_INJECTIONR\x04kind\x12;\n" +
 	"\x06region\x18\a \x01(\tB#\xbaH r\x1eR\x00R\bCERVICALR\bTHORACICR\x06LUMBARR\x06region\x123\n" +
-	"\x04side\x18\b \x01(\tB\x1f\xbaH\x1cr\x1aR\x00R\x04LEFTR\x05RIGHTR\tBILATERALR\x04side\x12M\n" +
-	"\x06levels\x18\t \x03(\tB5\xbaH2\x92\x01/\x10\f\"+r)2'^[CTLS][0-9]{1,2}(-[CTLS]?[0-9]{1,2})?$R\x06levels\x12>\n" +
+	"\x04side\x18\b \x01(\tB\x1f\xbaH\x1cr\x1aR\x00R\x04LEFTR\x05RIGHTR\tBILATERALR\x04side\x12P\n" +
+	"\x06levels\x18\t \x03(\tB8\xbaH5\x92\x012\x10\f\".r,2*^[CTLS][0-9]{1,2}([-/][CTLS]?[0-9]{1,2})?$R\x06levels\x12>\n" +
 	"\x05drugs\x18\n" +
 	" \x03(\v2\x1e.upright.plans.v1.InjectedDrugB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x05drugs\x12O\n" +
@@ -1920,13 +2843,80 @@ const file_upright_plans_v1_injection_service_proto_rawDesc = "" +
 	"\x15methylprednisolone_mg\x18\x03 \x01(\x01R\x14methylprednisoloneMg\x12\x19\n" +
 	"\blimit_mg\x18\x04 \x01(\x01R\alimitMg\x12\x14\n" +
 	"\x05above\x18\x05 \x01(\bR\x05above\x12\x16\n" +
-	"\x06source\x18\x06 \x01(\tR\x06source2\xbf\b\n" +
+	"\x06source\x18\x06 \x01(\tR\x06source\"\xfd\x02\n" +
+	"\x1dAnswerInjectionCheckInRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12(\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12,\n" +
+	"\finjection_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\vinjectionId\x121\n" +
+	"\x04code\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12%\n" +
+	"\x04pain\x18\x05 \x01(\x05B\f\xbaH\t\xc8\x01\x01\x1a\x04\x18\n" +
+	"(\x00H\x00R\x04pain\x88\x01\x01\x122\n" +
+	"\x06course\x18\x06 \x01(\tB\x1a\xbaH\x17r\x15R\x06BETTERR\x04SAMER\x05WORSER\x06course\x12&\n" +
+	"\x05signs\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\x14\"\x06r\x04\x10\x01\x18@R\x05signs\x12\x1c\n" +
+	"\x04note\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x04noteB\a\n" +
+	"\x05_pain\"s\n" +
+	"\x1eAnswerInjectionCheckInResponse\x12\x16\n" +
+	"\x06advice\x18\x01 \x01(\tR\x06advice\x129\n" +
+	"\tinjection\x18\x02 \x01(\v2\x1b.upright.plans.v1.InjectionR\tinjection\"\x9a\x01\n" +
+	"\x1cListInjectionCheckInsRequest\x12+\n" +
+	"\x05state\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x03DUER\aOVERDUER\x05state\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x88\x01\n" +
+	"\x1dListInjectionCheckInsResponse\x12?\n" +
+	"\tcheck_ins\x18\x01 \x03(\v2\".upright.plans.v1.InjectionCheckInR\bcheckIns\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8b\x01\n" +
+	"\x10InjectionCheckIn\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tR\tpatientId\x12!\n" +
+	"\finjection_id\x18\x02 \x01(\tR\vinjectionId\x125\n" +
+	"\bcheck_in\x18\x03 \x01(\v2\x1a.upright.plans.v1.FollowUpR\acheckIn\"s\n" +
+	"\x19GetInjectionReliefRequest\x12(\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12,\n" +
+	"\finjection_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\vinjectionId\"\xe1\x02\n" +
+	"\x1aGetInjectionReliefResponse\x12$\n" +
+	"\vpain_before\x18\x01 \x01(\x05H\x00R\n" +
+	"painBefore\x88\x01\x01\x12\x1f\n" +
+	"\vrelief_days\x18\x02 \x01(\x05R\n" +
+	"reliefDays\x12*\n" +
+	"\x11first_relief_date\x18\x03 \x01(\tR\x0ffirstReliefDate\x12(\n" +
+	"\x10first_relief_day\x18\x04 \x01(\x05R\x0efirstReliefDay\x12(\n" +
+	"\x10last_relief_date\x18\x05 \x01(\tR\x0elastReliefDate\x12\x18\n" +
+	"\aongoing\x18\x06 \x01(\bR\aongoing\x12-\n" +
+	"\x12anaesthetic_relief\x18\a \x01(\bR\x11anaestheticRelief\x12#\n" +
+	"\rrecorded_days\x18\b \x01(\x05R\frecordedDaysB\x0e\n" +
+	"\f_pain_before\"\x1e\n" +
+	"\x1cListInjectionConsentsRequest\"\x94\x01\n" +
+	"\x1dListInjectionConsentsResponse\x12>\n" +
+	"\bconsents\x18\x01 \x03(\v2\".upright.plans.v1.InjectionConsentR\bconsents\x123\n" +
+	"\x05signs\x18\x02 \x03(\v2\x1d.upright.plans.v1.CheckInSignR\x05signs\"\xa7\x01\n" +
+	"\x10InjectionConsent\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12M\n" +
+	"\rcomplications\x18\x03 \x03(\v2'.upright.plans.v1.InjectionComplicationR\rcomplications\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"?\n" +
+	"\x15InjectionComplication\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"q\n" +
+	"\vCheckInSign\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\"\n" +
+	"\fcomplication\x18\x03 \x01(\tR\fcomplication\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source2\xa2\x0e\n" +
 	"\x10InjectionService\x12\xac\x01\n" +
 	"\x0eCheckInjection\x12'.upright.plans.v1.CheckInjectionRequest\x1a(.upright.plans.v1.CheckInjectionResponse\"G\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\abooking\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/patients/{patient_id}/injections:check\x12\xa9\x01\n" +
 	"\x0fRecordInjection\x12(.upright.plans.v1.RecordInjectionRequest\x1a).upright.plans.v1.RecordInjectionResponse\"A\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x024:\x01*b\tinjection\"$/v1/patients/{patient_id}/injections\x12\x99\x01\n" +
 	"\x0eListInjections\x12'.upright.plans.v1.ListInjectionsRequest\x1a(.upright.plans.v1.ListInjectionsResponse\"4\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02&\x12$/v1/patients/{patient_id}/injections\x12\xbb\x01\n" +
 	"\x0eAmendInjection\x12'.upright.plans.v1.AmendInjectionRequest\x1a(.upright.plans.v1.AmendInjectionResponse\"V\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02I:\x01*b\tinjection\"9/v1/patients/{patient_id}/injections/{injection_id}:amend\x12\xd0\x01\n" +
-	"\x12RecordAdverseEvent\x12+.upright.plans.v1.RecordAdverseEventRequest\x1a,.upright.plans.v1.RecordAdverseEventResponse\"_\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02R:\x01*b\tinjection\"B/v1/patients/{patient_id}/injections/{injection_id}/adverse-events\x12\xa2\x01\n" +
+	"\x12RecordAdverseEvent\x12+.upright.plans.v1.RecordAdverseEventRequest\x1a,.upright.plans.v1.RecordAdverseEventResponse\"_\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02R:\x01*b\tinjection\"B/v1/patients/{patient_id}/injections/{injection_id}/adverse-events\x12\xdb\x01\n" +
+	"\x16AnswerInjectionCheckIn\x12/.upright.plans.v1.AnswerInjectionCheckInRequest\x1a0.upright.plans.v1.AnswerInjectionCheckInResponse\"^\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02P:\x01*\"K/v1/patients/{patient_id}/injections/{injection_id}/check-ins/{code}:answer\x12\xa1\x01\n" +
+	"\x15ListInjectionCheckIns\x12..upright.plans.v1.ListInjectionCheckInsRequest\x1a/.upright.plans.v1.ListInjectionCheckInsResponse\"'\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/injection-check-ins\x12\xbb\x01\n" +
+	"\x12GetInjectionRelief\x12+.upright.plans.v1.GetInjectionReliefRequest\x1a,.upright.plans.v1.GetInjectionReliefResponse\"J\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02<\x12:/v1/patients/{patient_id}/injections/{injection_id}/relief\x12\xa0\x01\n" +
+	"\x15ListInjectionConsents\x12..upright.plans.v1.ListInjectionConsentsRequest\x1a/.upright.plans.v1.ListInjectionConsentsResponse\"&\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/injection-consents\x12\xa2\x01\n" +
 	"\x10GetSteroidLedger\x12).upright.plans.v1.GetSteroidLedgerRequest\x1a*.upright.plans.v1.GetSteroidLedgerResponse\"7\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02*\x12(/v1/patients/{patient_id}/steroid-ledgerB\xd8\x01\n" +
 	"\x14com.upright.plans.v1B\x15InjectionServiceProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
@@ -1942,61 +2932,89 @@ func file_upright_plans_v1_injection_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_injection_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_injection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_upright_plans_v1_injection_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_upright_plans_v1_injection_service_proto_goTypes = []any{
-	(*Injection)(nil),                  // 0: upright.plans.v1.Injection
-	(*FollowUp)(nil),                   // 1: upright.plans.v1.FollowUp
-	(*AdverseEvent)(nil),               // 2: upright.plans.v1.AdverseEvent
-	(*InjectedDrug)(nil),               // 3: upright.plans.v1.InjectedDrug
-	(*CheckInjectionRequest)(nil),      // 4: upright.plans.v1.CheckInjectionRequest
-	(*CheckInjectionResponse)(nil),     // 5: upright.plans.v1.CheckInjectionResponse
-	(*InjectionWindow)(nil),            // 6: upright.plans.v1.InjectionWindow
-	(*RecordInjectionRequest)(nil),     // 7: upright.plans.v1.RecordInjectionRequest
-	(*RecordInjectionResponse)(nil),    // 8: upright.plans.v1.RecordInjectionResponse
-	(*ListInjectionsRequest)(nil),      // 9: upright.plans.v1.ListInjectionsRequest
-	(*ListInjectionsResponse)(nil),     // 10: upright.plans.v1.ListInjectionsResponse
-	(*AmendInjectionRequest)(nil),      // 11: upright.plans.v1.AmendInjectionRequest
-	(*AmendInjectionResponse)(nil),     // 12: upright.plans.v1.AmendInjectionResponse
-	(*RecordAdverseEventRequest)(nil),  // 13: upright.plans.v1.RecordAdverseEventRequest
-	(*RecordAdverseEventResponse)(nil), // 14: upright.plans.v1.RecordAdverseEventResponse
-	(*GetSteroidLedgerRequest)(nil),    // 15: upright.plans.v1.GetSteroidLedgerRequest
-	(*GetSteroidLedgerResponse)(nil),   // 16: upright.plans.v1.GetSteroidLedgerResponse
-	(*SteroidDose)(nil),                // 17: upright.plans.v1.SteroidDose
-	(*SteroidTotal)(nil),               // 18: upright.plans.v1.SteroidTotal
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
+	(*Injection)(nil),                      // 0: upright.plans.v1.Injection
+	(*FollowUp)(nil),                       // 1: upright.plans.v1.FollowUp
+	(*AdverseEvent)(nil),                   // 2: upright.plans.v1.AdverseEvent
+	(*InjectedDrug)(nil),                   // 3: upright.plans.v1.InjectedDrug
+	(*CheckInjectionRequest)(nil),          // 4: upright.plans.v1.CheckInjectionRequest
+	(*CheckInjectionResponse)(nil),         // 5: upright.plans.v1.CheckInjectionResponse
+	(*InjectionWindow)(nil),                // 6: upright.plans.v1.InjectionWindow
+	(*RecordInjectionRequest)(nil),         // 7: upright.plans.v1.RecordInjectionRequest
+	(*RecordInjectionResponse)(nil),        // 8: upright.plans.v1.RecordInjectionResponse
+	(*ListInjectionsRequest)(nil),          // 9: upright.plans.v1.ListInjectionsRequest
+	(*ListInjectionsResponse)(nil),         // 10: upright.plans.v1.ListInjectionsResponse
+	(*AmendInjectionRequest)(nil),          // 11: upright.plans.v1.AmendInjectionRequest
+	(*AmendInjectionResponse)(nil),         // 12: upright.plans.v1.AmendInjectionResponse
+	(*RecordAdverseEventRequest)(nil),      // 13: upright.plans.v1.RecordAdverseEventRequest
+	(*RecordAdverseEventResponse)(nil),     // 14: upright.plans.v1.RecordAdverseEventResponse
+	(*GetSteroidLedgerRequest)(nil),        // 15: upright.plans.v1.GetSteroidLedgerRequest
+	(*GetSteroidLedgerResponse)(nil),       // 16: upright.plans.v1.GetSteroidLedgerResponse
+	(*SteroidDose)(nil),                    // 17: upright.plans.v1.SteroidDose
+	(*SteroidTotal)(nil),                   // 18: upright.plans.v1.SteroidTotal
+	(*AnswerInjectionCheckInRequest)(nil),  // 19: upright.plans.v1.AnswerInjectionCheckInRequest
+	(*AnswerInjectionCheckInResponse)(nil), // 20: upright.plans.v1.AnswerInjectionCheckInResponse
+	(*ListInjectionCheckInsRequest)(nil),   // 21: upright.plans.v1.ListInjectionCheckInsRequest
+	(*ListInjectionCheckInsResponse)(nil),  // 22: upright.plans.v1.ListInjectionCheckInsResponse
+	(*InjectionCheckIn)(nil),               // 23: upright.plans.v1.InjectionCheckIn
+	(*GetInjectionReliefRequest)(nil),      // 24: upright.plans.v1.GetInjectionReliefRequest
+	(*GetInjectionReliefResponse)(nil),     // 25: upright.plans.v1.GetInjectionReliefResponse
+	(*ListInjectionConsentsRequest)(nil),   // 26: upright.plans.v1.ListInjectionConsentsRequest
+	(*ListInjectionConsentsResponse)(nil),  // 27: upright.plans.v1.ListInjectionConsentsResponse
+	(*InjectionConsent)(nil),               // 28: upright.plans.v1.InjectionConsent
+	(*InjectionComplication)(nil),          // 29: upright.plans.v1.InjectionComplication
+	(*CheckInSign)(nil),                    // 30: upright.plans.v1.CheckInSign
+	(*timestamppb.Timestamp)(nil),          // 31: google.protobuf.Timestamp
 }
 var file_upright_plans_v1_injection_service_proto_depIdxs = []int32{
 	3,  // 0: upright.plans.v1.Injection.drugs:type_name -> upright.plans.v1.InjectedDrug
-	19, // 1: upright.plans.v1.Injection.create_time:type_name -> google.protobuf.Timestamp
+	31, // 1: upright.plans.v1.Injection.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: upright.plans.v1.Injection.follow_ups:type_name -> upright.plans.v1.FollowUp
 	2,  // 3: upright.plans.v1.Injection.adverse_events:type_name -> upright.plans.v1.AdverseEvent
-	19, // 4: upright.plans.v1.AdverseEvent.create_time:type_name -> google.protobuf.Timestamp
-	19, // 5: upright.plans.v1.CheckInjectionRequest.start_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: upright.plans.v1.CheckInjectionResponse.violating_windows:type_name -> upright.plans.v1.InjectionWindow
-	3,  // 7: upright.plans.v1.RecordInjectionRequest.drugs:type_name -> upright.plans.v1.InjectedDrug
-	0,  // 8: upright.plans.v1.RecordInjectionResponse.injection:type_name -> upright.plans.v1.Injection
-	0,  // 9: upright.plans.v1.ListInjectionsResponse.injections:type_name -> upright.plans.v1.Injection
-	0,  // 10: upright.plans.v1.AmendInjectionResponse.injection:type_name -> upright.plans.v1.Injection
-	0,  // 11: upright.plans.v1.RecordAdverseEventResponse.injection:type_name -> upright.plans.v1.Injection
-	17, // 12: upright.plans.v1.GetSteroidLedgerResponse.doses:type_name -> upright.plans.v1.SteroidDose
-	18, // 13: upright.plans.v1.GetSteroidLedgerResponse.totals:type_name -> upright.plans.v1.SteroidTotal
-	4,  // 14: upright.plans.v1.InjectionService.CheckInjection:input_type -> upright.plans.v1.CheckInjectionRequest
-	7,  // 15: upright.plans.v1.InjectionService.RecordInjection:input_type -> upright.plans.v1.RecordInjectionRequest
-	9,  // 16: upright.plans.v1.InjectionService.ListInjections:input_type -> upright.plans.v1.ListInjectionsRequest
-	11, // 17: upright.plans.v1.InjectionService.AmendInjection:input_type -> upright.plans.v1.AmendInjectionRequest
-	13, // 18: upright.plans.v1.InjectionService.RecordAdverseEvent:input_type -> upright.plans.v1.RecordAdverseEventRequest
-	15, // 19: upright.plans.v1.InjectionService.GetSteroidLedger:input_type -> upright.plans.v1.GetSteroidLedgerRequest
-	5,  // 20: upright.plans.v1.InjectionService.CheckInjection:output_type -> upright.plans.v1.CheckInjectionResponse
-	8,  // 21: upright.plans.v1.InjectionService.RecordInjection:output_type -> upright.plans.v1.RecordInjectionResponse
-	10, // 22: upright.plans.v1.InjectionService.ListInjections:output_type -> upright.plans.v1.ListInjectionsResponse
-	12, // 23: upright.plans.v1.InjectionService.AmendInjection:output_type -> upright.plans.v1.AmendInjectionResponse
-	14, // 24: upright.plans.v1.InjectionService.RecordAdverseEvent:output_type -> upright.plans.v1.RecordAdverseEventResponse
-	16, // 25: upright.plans.v1.InjectionService.GetSteroidLedger:output_type -> upright.plans.v1.GetSteroidLedgerResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	31, // 4: upright.plans.v1.FollowUp.due_time:type_name -> google.protobuf.Timestamp
+	31, // 5: upright.plans.v1.FollowUp.answer_time:type_name -> google.protobuf.Timestamp
+	31, // 6: upright.plans.v1.AdverseEvent.create_time:type_name -> google.protobuf.Timestamp
+	31, // 7: upright.plans.v1.CheckInjectionRequest.start_time:type_name -> google.protobuf.Timestamp
+	6,  // 8: upright.plans.v1.CheckInjectionResponse.violating_windows:type_name -> upright.plans.v1.InjectionWindow
+	3,  // 9: upright.plans.v1.RecordInjectionRequest.drugs:type_name -> upright.plans.v1.InjectedDrug
+	0,  // 10: upright.plans.v1.RecordInjectionResponse.injection:type_name -> upright.plans.v1.Injection
+	0,  // 11: upright.plans.v1.ListInjectionsResponse.injections:type_name -> upright.plans.v1.Injection
+	0,  // 12: upright.plans.v1.AmendInjectionResponse.injection:type_name -> upright.plans.v1.Injection
+	0,  // 13: upright.plans.v1.RecordAdverseEventResponse.injection:type_name -> upright.plans.v1.Injection
+	17, // 14: upright.plans.v1.GetSteroidLedgerResponse.doses:type_name -> upright.plans.v1.SteroidDose
+	18, // 15: upright.plans.v1.GetSteroidLedgerResponse.totals:type_name -> upright.plans.v1.SteroidTotal
+	0,  // 16: upright.plans.v1.AnswerInjectionCheckInResponse.injection:type_name -> upright.plans.v1.Injection
+	23, // 17: upright.plans.v1.ListInjectionCheckInsResponse.check_ins:type_name -> upright.plans.v1.InjectionCheckIn
+	1,  // 18: upright.plans.v1.InjectionCheckIn.check_in:type_name -> upright.plans.v1.FollowUp
+	28, // 19: upright.plans.v1.ListInjectionConsentsResponse.consents:type_name -> upright.plans.v1.InjectionConsent
+	30, // 20: upright.plans.v1.ListInjectionConsentsResponse.signs:type_name -> upright.plans.v1.CheckInSign
+	29, // 21: upright.plans.v1.InjectionConsent.complications:type_name -> upright.plans.v1.InjectionComplication
+	4,  // 22: upright.plans.v1.InjectionService.CheckInjection:input_type -> upright.plans.v1.CheckInjectionRequest
+	7,  // 23: upright.plans.v1.InjectionService.RecordInjection:input_type -> upright.plans.v1.RecordInjectionRequest
+	9,  // 24: upright.plans.v1.InjectionService.ListInjections:input_type -> upright.plans.v1.ListInjectionsRequest
+	11, // 25: upright.plans.v1.InjectionService.AmendInjection:input_type -> upright.plans.v1.AmendInjectionRequest
+	13, // 26: upright.plans.v1.InjectionService.RecordAdverseEvent:input_type -> upright.plans.v1.RecordAdverseEventRequest
+	19, // 27: upright.plans.v1.InjectionService.AnswerInjectionCheckIn:input_type -> upright.plans.v1.AnswerInjectionCheckInRequest
+	21, // 28: upright.plans.v1.InjectionService.ListInjectionCheckIns:input_type -> upright.plans.v1.ListInjectionCheckInsRequest
+	24, // 29: upright.plans.v1.InjectionService.GetInjectionRelief:input_type -> upright.plans.v1.GetInjectionReliefRequest
+	26, // 30: upright.plans.v1.InjectionService.ListInjectionConsents:input_type -> upright.plans.v1.ListInjectionConsentsRequest
+	15, // 31: upright.plans.v1.InjectionService.GetSteroidLedger:input_type -> upright.plans.v1.GetSteroidLedgerRequest
+	5,  // 32: upright.plans.v1.InjectionService.CheckInjection:output_type -> upright.plans.v1.CheckInjectionResponse
+	8,  // 33: upright.plans.v1.InjectionService.RecordInjection:output_type -> upright.plans.v1.RecordInjectionResponse
+	10, // 34: upright.plans.v1.InjectionService.ListInjections:output_type -> upright.plans.v1.ListInjectionsResponse
+	12, // 35: upright.plans.v1.InjectionService.AmendInjection:output_type -> upright.plans.v1.AmendInjectionResponse
+	14, // 36: upright.plans.v1.InjectionService.RecordAdverseEvent:output_type -> upright.plans.v1.RecordAdverseEventResponse
+	20, // 37: upright.plans.v1.InjectionService.AnswerInjectionCheckIn:output_type -> upright.plans.v1.AnswerInjectionCheckInResponse
+	22, // 38: upright.plans.v1.InjectionService.ListInjectionCheckIns:output_type -> upright.plans.v1.ListInjectionCheckInsResponse
+	25, // 39: upright.plans.v1.InjectionService.GetInjectionRelief:output_type -> upright.plans.v1.GetInjectionReliefResponse
+	27, // 40: upright.plans.v1.InjectionService.ListInjectionConsents:output_type -> upright.plans.v1.ListInjectionConsentsResponse
+	16, // 41: upright.plans.v1.InjectionService.GetSteroidLedger:output_type -> upright.plans.v1.GetSteroidLedgerResponse
+	32, // [32:42] is the sub-list for method output_type
+	22, // [22:32] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_injection_service_proto_init() }
@@ -2005,14 +3023,17 @@ func file_upright_plans_v1_injection_service_proto_init() {
 		return
 	}
 	file_upright_plans_v1_injection_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_upright_plans_v1_injection_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_upright_plans_v1_injection_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_upright_plans_v1_injection_service_proto_msgTypes[19].OneofWrappers = []any{}
+	file_upright_plans_v1_injection_service_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_injection_service_proto_rawDesc), len(file_upright_plans_v1_injection_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

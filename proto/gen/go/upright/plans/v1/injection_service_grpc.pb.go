@@ -19,12 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InjectionService_CheckInjection_FullMethodName     = "/upright.plans.v1.InjectionService/CheckInjection"
-	InjectionService_RecordInjection_FullMethodName    = "/upright.plans.v1.InjectionService/RecordInjection"
-	InjectionService_ListInjections_FullMethodName     = "/upright.plans.v1.InjectionService/ListInjections"
-	InjectionService_AmendInjection_FullMethodName     = "/upright.plans.v1.InjectionService/AmendInjection"
-	InjectionService_RecordAdverseEvent_FullMethodName = "/upright.plans.v1.InjectionService/RecordAdverseEvent"
-	InjectionService_GetSteroidLedger_FullMethodName   = "/upright.plans.v1.InjectionService/GetSteroidLedger"
+	InjectionService_CheckInjection_FullMethodName         = "/upright.plans.v1.InjectionService/CheckInjection"
+	InjectionService_RecordInjection_FullMethodName        = "/upright.plans.v1.InjectionService/RecordInjection"
+	InjectionService_ListInjections_FullMethodName         = "/upright.plans.v1.InjectionService/ListInjections"
+	InjectionService_AmendInjection_FullMethodName         = "/upright.plans.v1.InjectionService/AmendInjection"
+	InjectionService_RecordAdverseEvent_FullMethodName     = "/upright.plans.v1.InjectionService/RecordAdverseEvent"
+	InjectionService_AnswerInjectionCheckIn_FullMethodName = "/upright.plans.v1.InjectionService/AnswerInjectionCheckIn"
+	InjectionService_ListInjectionCheckIns_FullMethodName  = "/upright.plans.v1.InjectionService/ListInjectionCheckIns"
+	InjectionService_GetInjectionRelief_FullMethodName     = "/upright.plans.v1.InjectionService/GetInjectionRelief"
+	InjectionService_ListInjectionConsents_FullMethodName  = "/upright.plans.v1.InjectionService/ListInjectionConsents"
+	InjectionService_GetSteroidLedger_FullMethodName       = "/upright.plans.v1.InjectionService/GetSteroidLedger"
 )
 
 // InjectionServiceClient is the client API for InjectionService service.
@@ -54,6 +58,19 @@ type InjectionServiceClient interface {
 	// RecordAdverseEvent adds what went wrong after an injection, coded and linked to it. It
 	// raises an issue. NOT_GIVEN (FAILED_PRECONDITION) when nothing was given.
 	RecordAdverseEvent(ctx context.Context, in *RecordAdverseEventRequest, opts ...grpc.CallOption) (*RecordAdverseEventResponse, error)
+	// AnswerInjectionCheckIn keeps how a patient is after an injection, and answers what they
+	// should do. What a clinician must look at raises an issue. FAILED_PRECONDITION /
+	// CHECK_IN_NOT_DUE before its day, CHECK_IN_ANSWERED, CHECK_IN_CANCELLED.
+	AnswerInjectionCheckIn(ctx context.Context, in *AnswerInjectionCheckInRequest, opts ...grpc.CallOption) (*AnswerInjectionCheckInResponse, error)
+	// ListInjectionCheckIns returns the clinic's check-ins that wait for an answer, the oldest
+	// first.
+	ListInjectionCheckIns(ctx context.Context, in *ListInjectionCheckInsRequest, opts ...grpc.CallOption) (*ListInjectionCheckInsResponse, error)
+	// GetInjectionRelief computes from pain scores how long an injection relieved the pain, until
+	// the next one. FAILED_PRECONDITION / NOT_GIVEN when nothing was given or its day is not known.
+	GetInjectionRelief(ctx context.Context, in *GetInjectionReliefRequest, opts ...grpc.CallOption) (*GetInjectionReliefResponse, error)
+	// ListInjectionConsents returns the texts that patients sign, with the complications that each
+	// names, and the signs that check-ins ask for.
+	ListInjectionConsents(ctx context.Context, in *ListInjectionConsentsRequest, opts ...grpc.CallOption) (*ListInjectionConsentsResponse, error)
 	// GetSteroidLedger returns the corticosteroid injected by any route, as methylprednisolone,
 	// over the periods for which the clinic has an advisory limit. It never refuses anything.
 	GetSteroidLedger(ctx context.Context, in *GetSteroidLedgerRequest, opts ...grpc.CallOption) (*GetSteroidLedgerResponse, error)
@@ -117,6 +134,46 @@ func (c *injectionServiceClient) RecordAdverseEvent(ctx context.Context, in *Rec
 	return out, nil
 }
 
+func (c *injectionServiceClient) AnswerInjectionCheckIn(ctx context.Context, in *AnswerInjectionCheckInRequest, opts ...grpc.CallOption) (*AnswerInjectionCheckInResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnswerInjectionCheckInResponse)
+	err := c.cc.Invoke(ctx, InjectionService_AnswerInjectionCheckIn_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *injectionServiceClient) ListInjectionCheckIns(ctx context.Context, in *ListInjectionCheckInsRequest, opts ...grpc.CallOption) (*ListInjectionCheckInsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListInjectionCheckInsResponse)
+	err := c.cc.Invoke(ctx, InjectionService_ListInjectionCheckIns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *injectionServiceClient) GetInjectionRelief(ctx context.Context, in *GetInjectionReliefRequest, opts ...grpc.CallOption) (*GetInjectionReliefResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetInjectionReliefResponse)
+	err := c.cc.Invoke(ctx, InjectionService_GetInjectionRelief_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *injectionServiceClient) ListInjectionConsents(ctx context.Context, in *ListInjectionConsentsRequest, opts ...grpc.CallOption) (*ListInjectionConsentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListInjectionConsentsResponse)
+	err := c.cc.Invoke(ctx, InjectionService_ListInjectionConsents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *injectionServiceClient) GetSteroidLedger(ctx context.Context, in *GetSteroidLedgerRequest, opts ...grpc.CallOption) (*GetSteroidLedgerResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetSteroidLedgerResponse)
@@ -154,6 +211,19 @@ type InjectionServiceServer interface {
 	// RecordAdverseEvent adds what went wrong after an injection, coded and linked to it. It
 	// raises an issue. NOT_GIVEN (FAILED_PRECONDITION) when nothing was given.
 	RecordAdverseEvent(context.Context, *RecordAdverseEventRequest) (*RecordAdverseEventResponse, error)
+	// AnswerInjectionCheckIn keeps how a patient is after an injection, and answers what they
+	// should do. What a clinician must look at raises an issue. FAILED_PRECONDITION /
+	// CHECK_IN_NOT_DUE before its day, CHECK_IN_ANSWERED, CHECK_IN_CANCELLED.
+	AnswerInjectionCheckIn(context.Context, *AnswerInjectionCheckInRequest) (*AnswerInjectionCheckInResponse, error)
+	// ListInjectionCheckIns returns the clinic's check-ins that wait for an answer, the oldest
+	// first.
+	ListInjectionCheckIns(context.Context, *ListInjectionCheckInsRequest) (*ListInjectionCheckInsResponse, error)
+	// GetInjectionRelief computes from pain scores how long an injection relieved the pain, until
+	// the next one. FAILED_PRECONDITION / NOT_GIVEN when nothing was given or its day is not known.
+	GetInjectionRelief(context.Context, *GetInjectionReliefRequest) (*GetInjectionReliefResponse, error)
+	// ListInjectionConsents returns the texts that patients sign, with the complications that each
+	// names, and the signs that check-ins ask for.
+	ListInjectionConsents(context.Context, *ListInjectionConsentsRequest) (*ListInjectionConsentsResponse, error)
 	// GetSteroidLedger returns the corticosteroid injected by any route, as methylprednisolone,
 	// over the periods for which the clinic has an advisory limit. It never refuses anything.
 	GetSteroidLedger(context.Context, *GetSteroidLedgerRequest) (*GetSteroidLedgerResponse, error)
@@ -181,6 +251,18 @@ func (UnimplementedInjectionServiceServer) AmendInjection(context.Context, *Amen
 }
 func (UnimplementedInjectionServiceServer) RecordAdverseEvent(context.Context, *RecordAdverseEventRequest) (*RecordAdverseEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordAdverseEvent not implemented")
+}
+func (UnimplementedInjectionServiceServer) AnswerInjectionCheckIn(context.Context, *AnswerInjectionCheckInRequest) (*AnswerInjectionCheckInResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AnswerInjectionCheckIn not implemented")
+}
+func (UnimplementedInjectionServiceServer) ListInjectionCheckIns(context.Context, *ListInjectionCheckInsRequest) (*ListInjectionCheckInsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListInjectionCheckIns not implemented")
+}
+func (UnimplementedInjectionServiceServer) GetInjectionRelief(context.Context, *GetInjectionReliefRequest) (*GetInjectionReliefResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetInjectionRelief not implemented")
+}
+func (UnimplementedInjectionServiceServer) ListInjectionConsents(context.Context, *ListInjectionConsentsRequest) (*ListInjectionConsentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListInjectionConsents not implemented")
 }
 func (UnimplementedInjectionServiceServer) GetSteroidLedger(context.Context, *GetSteroidLedgerRequest) (*GetSteroidLedgerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSteroidLedger not implemented")
@@ -296,6 +378,78 @@ func _InjectionService_RecordAdverseEvent_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InjectionService_AnswerInjectionCheckIn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerInjectionCheckInRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).AnswerInjectionCheckIn(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_AnswerInjectionCheckIn_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).AnswerInjectionCheckIn(ctx, req.(*AnswerInjectionCheckInRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InjectionService_ListInjectionCheckIns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListInjectionCheckInsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).ListInjectionCheckIns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_ListInjectionCheckIns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).ListInjectionCheckIns(ctx, req.(*ListInjectionCheckInsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InjectionService_GetInjectionRelief_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetInjectionReliefRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).GetInjectionRelief(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_GetInjectionRelief_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).GetInjectionRelief(ctx, req.(*GetInjectionReliefRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InjectionService_ListInjectionConsents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListInjectionConsentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InjectionServiceServer).ListInjectionConsents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InjectionService_ListInjectionConsents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InjectionServiceServer).ListInjectionConsents(ctx, req.(*ListInjectionConsentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _InjectionService_GetSteroidLedger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSteroidLedgerRequest)
 	if err := dec(in); err != nil {
@@ -340,6 +494,22 @@ var InjectionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordAdverseEvent",
 			Handler:    _InjectionService_RecordAdverseEvent_Handler,
+		},
+		{
+			MethodName: "AnswerInjectionCheckIn",
+			Handler:    _InjectionService_AnswerInjectionCheckIn_Handler,
+		},
+		{
+			MethodName: "ListInjectionCheckIns",
+			Handler:    _InjectionService_ListInjectionCheckIns_Handler,
+		},
+		{
+			MethodName: "GetInjectionRelief",
+			Handler:    _InjectionService_GetInjectionRelief_Handler,
+		},
+		{
+			MethodName: "ListInjectionConsents",
+			Handler:    _InjectionService_ListInjectionConsents_Handler,
 		},
 		{
 			MethodName: "GetSteroidLedger",
