@@ -12,7 +12,8 @@
 //
 // Hears: directory's ClinicChanged, PractitionerChanged, CredentialChanged, ResourceChanged,
 // PatientRegistered, PatientMerged, PatientUnmerged; intake's IntakeTriaged,
-// TriageOverridden, FactsChanged; plans' PlanActivated, PlanClosed, IssueRaised.
+// TriageOverridden, FactsChanged; plans' PlanActivated, PlanClosed, SessionsWithdrawn,
+// IssueRaised, IssueResolved.
 package booking
 
 import (

@@ -149,6 +149,48 @@ func TestPlanEventsFlag(t *testing.T) {
 		}
 		w.plans.tell(t, &plansv1.PlanClosed{ClinicId: clinic, PatientId: patient, PlanId: "pln_1", Version: 2})
 		waitFor(t, "closed", func() bool { return w.has(id, "PLAN_CLOSED") })
+		w.plans.tell(t, &plansv1.IssueResolved{ClinicId: clinic, PatientId: patient, IssueId: "iss_1", Rule: "INJECTION_LIMIT", AppointmentIds: []string{id, "apt_gone"}})
+		waitFor(t, "resolved", func() bool { return !w.has(id, "INJECTION_LIMIT") && w.has(id, "PLAN_CLOSED") })
+	})
+}
+
+// TestSessionsWithdrawn: what a clinician has confirmed is cancelled, once, and only what is
+// still to come under the plan.
+func TestSessionsWithdrawn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.run()
+		id := w.book(w.planned(at(10, 0))).GetAppointmentId()
+		other := w.book(w.ask(at(12, 0))).GetAppointmentId()
+		gone := &plansv1.SessionsWithdrawn{ClinicId: clinic, PatientId: patient, PlanId: "pln_1", AppointmentIds: []string{id, other, "apt_gone"}}
+		w.plans.tell(t, gone)
+		w.plans.tell(t, gone)
+		// What is told last is heard last.
+		w.plans.tell(t, &plansv1.PlanClosed{ClinicId: clinic, PatientId: patient, PlanId: "pln_1", Version: 2})
+		waitFor(t, "heard", func() bool { return w.rows(`select count(*) from plans where is_closed`) == 1 })
+		state := func(id string) string {
+			got, err := w.appointments.GetAppointment(w.reception(), &bookingv1.GetAppointmentRequest{AppointmentId: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.GetAppointment().GetState() + " " + got.GetAppointment().GetCancelReasonCode()
+		}
+		if got := state(id); got != "CANCELLED CLINICAL_REASON" {
+			t.Errorf("the plan's session is %s", got)
+		}
+		if got := state(other); got != "BOOKED " {
+			t.Errorf("the other appointment is %s", got)
+		}
+		cancelled := 0
+		for _, name := range names(w.events()) {
+			if name == "AppointmentCancelled" {
+				cancelled++
+			}
+		}
+		if cancelled != 1 {
+			t.Errorf("%d events of a cancel, want 1", cancelled)
+		}
+		w.book(w.ask(at(10, 0))) // its time is free again
 	})
 }
 

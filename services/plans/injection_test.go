@@ -51,7 +51,7 @@ func TestClaimAndRecordAreOneRow(t *testing.T) {
 			PatientId: patient, LocalDate: "2027-01-04", State: "ADMINISTERED", Kind: "FACET_JOINT_INJECTION", Region: "THORACIC",
 			Side: "BILATERAL", Levels: q.GetLevels(), Drugs: q.GetDrugs(), Guidance: "FLUOROSCOPY", Source: "CLINIC", AppointmentId: "apt_1",
 			EntitlementId: "ent_1", PractitionerId: physician, PainBefore: proto.Int32(8), PainAfter: proto.Int32(2),
-			ConsentVersion: "facet-1", Note: "canary-note", Counting: true,
+			ConsentVersion: "facet-1", Note: "canary-note", Counting: true, Missing: []string{"consent_complications", "drugs.expire_date"},
 		}
 		ignore := protocmp.IgnoreFields(&plansv1.Injection{}, "injection_id", "etag", "create_time", "follow_ups")
 		if diff := cmp.Diff(want, made, protocmp.Transform(), ignore); diff != "" {

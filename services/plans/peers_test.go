@@ -211,7 +211,7 @@ func (i *intake) set(t testing.TB, g *intakev1.BookingGate) {
 	i.tell(t, &intakev1.FactsChanged{ClinicId: clinic, PatientId: g.GetPatientId(), GateVersion: g.GetVersion()})
 }
 
-// directory has one clinic with three practitioners, and any patient whose id starts with
+// directory has one clinic with four practitioners, and any patient whose id starts with
 // "pat_" except "pat_unknown".
 type directory struct {
 	directoryv1.UnimplementedPatientServiceServer
@@ -250,13 +250,17 @@ func (d *directory) GetPatient(ctx context.Context, r *directoryv1.GetPatientReq
 	return &directoryv1.GetPatientResponse{Patient: &directoryv1.Patient{PatientId: r.GetPatientId(), BirthDate: births[r.GetPatientId()]}}, nil
 }
 
-// GetPractitioner knows the three.
+// GetPractitioner knows the four; one of them may needle until the end of January 2027.
 func (d *directory) GetPractitioner(ctx context.Context, r *directoryv1.GetPractitionerRequest) (*directoryv1.GetPractitionerResponse, error) {
-	profession := map[string]string{physioA: "PHYSIOTHERAPIST", physician: "PHYSICIAN", masseur: "MASSAGE_THERAPIST"}[r.GetPractitionerId()]
+	profession := map[string]string{physioA: "PHYSIOTHERAPIST", needler: "PHYSIOTHERAPIST", physician: "PHYSICIAN", masseur: "MASSAGE_THERAPIST"}[r.GetPractitionerId()]
 	if err := mine(ctx, "practitioner"); err != nil || profession == "" {
 		return nil, fault.NotFoundf("practitioner")
 	}
-	return &directoryv1.GetPractitionerResponse{Practitioner: &directoryv1.Practitioner{PractitionerId: r.GetPractitionerId(), Profession: profession}}, nil
+	p := &directoryv1.Practitioner{PractitionerId: r.GetPractitionerId(), Profession: profession}
+	if r.GetPractitionerId() == needler {
+		p.Credentials = []*directoryv1.Credential{{Kind: "LICENSE"}, {Kind: "ACUPUNCTURE", ExpireDate: "2027-01-31"}}
+	}
+	return &directoryv1.GetPractitionerResponse{Practitioner: p}, nil
 }
 
 // GetClinic knows the clinic.

@@ -8,7 +8,8 @@
 // intake for what is known against kinds of care.
 //
 // Emits: PlanActivated, PlanChanged, PlanClosed, SessionsClaimed, SessionsConfirmed,
-// SessionsReleased, InjectionRecorded, IssueRaised, DiaryEntryAdded, OutcomeRecorded.
+// SessionsReleased, SessionsWithdrawn, InjectionRecorded, IssueRaised, IssueResolved,
+// DiaryEntryAdded, OutcomeRecorded.
 //
 // Hears: AppointmentBooked, AppointmentRescheduled, AppointmentCancelled,
 // AppointmentCompleted, AppointmentNoShow, EntitlementVoided, IntakeTriaged,

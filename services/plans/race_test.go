@@ -119,7 +119,13 @@ func TestOneSessionLeftAnd50Claims(t *testing.T) {
 		for i := range 50 {
 			requests = append(requests, claimOf(p, session(i, daysAfter("2027-01-05", i))))
 		}
-		onlyRefusals(t, w.atOnce(requests), 1, "PLAN_LIMIT")
+		errs := w.atOnce(requests)
+		onlyRefusals(t, errs, 1, "PLAN_LIMIT")
+		for _, err := range errs {
+			if f := fault.From(err); err != nil && (f.Facts["rule"] != "SESSIONS" || f.Facts["next_eligible_date"] == "" || f.Facts["blocking"] == "") {
+				t.Errorf("facts %v", f.Facts)
+			}
+		}
 		if n := w.rows(`SELECT count(*) FROM ledger`); n != 1 {
 			t.Errorf("%d rows, want 1", n)
 		}

@@ -36,6 +36,7 @@ const (
 	physioA   = "prac_physio"
 	physician = "prac_physician"
 	masseur   = "prac_masseur"
+	needler   = "prac_needler"
 )
 
 // start is 4 January 2027, a Monday, 09:00 in Berlin.

@@ -90,7 +90,8 @@ func (w *wrongs) reason(f *fault.Error) string {
 // service's own.
 func reasonText(cat *words.Catalog, reason, message string, facts map[string]string) string {
 	text := cat.Or("reason."+reason, sentence(message))
-	if next := facts["next_eligible_date"]; next != "" {
+	// When all sessions are used no date alone would do: one must be added or freed first.
+	if next := facts["next_eligible_date"]; next != "" && reason != "PLAN_LIMIT" {
 		text += " " + cat.T("refused.next", "date", cat.DateText(next))
 	}
 	return text

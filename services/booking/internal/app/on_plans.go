@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/peer"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -24,6 +29,12 @@ func (a *App) OnPlans() []eventlog.Handler {
 		}),
 		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRaised, _ eventlog.Envelope) error {
 			return a.issueRaised(ctx, tx, m)
+		}),
+		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueResolved, _ eventlog.Envelope) error {
+			return a.issueResolved(ctx, tx, m)
+		}),
+		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.SessionsWithdrawn, _ eventlog.Envelope) error {
+			return a.sessionsWithdrawn(ctx, tx, m)
 		}),
 	}
 }
@@ -81,6 +92,60 @@ func (a *App) issueRaised(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRai
 	}
 	return nil
 }
+
+// issueResolved takes the flag of an issue off the appointments that no other issue of its
+// rule names. Flags of the gate are not an issue's to take: they go when the gate opens.
+func (a *App) issueResolved(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueResolved) error {
+	if slices.Contains(gateFlags, m.GetRule()) {
+		return nil
+	}
+	ctx = authn.WithService(ctx, peer.Service, m.GetClinicId())
+	for _, id := range m.GetAppointmentIds() {
+		apt, err := store.LockAppointment(tx, m.GetClinicId(), id)
+		if err != nil {
+			return err
+		}
+		if apt == nil || !apt.State.Live() || !setFlags(apt, []string{m.GetRule()}, nil) {
+			continue
+		}
+		if err := a.saveFlags(ctx, tx, apt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sessionsWithdrawn cancels appointments of a plan that was closed or paused, as a clinician
+// has confirmed. One that was cancelled, moved on or has begun stays as it is, so that the
+// event may come again. It is not late: it is not the patient who cancels.
+func (a *App) sessionsWithdrawn(ctx context.Context, tx *sqldb.Tx, m *plansv1.SessionsWithdrawn) error {
+	ctx = authn.WithService(ctx, peer.Service, m.GetClinicId())
+	who, err := callerOf(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range m.GetAppointmentIds() {
+		_, err := a.changeOnce(ctx, tx, who, "appointment.cancel", Change{AppointmentID: id},
+			func(tx *sqldb.Tx, apt *store.Appointment) (store.Outcome, proto.Message, error) {
+				if apt.State != store.Booked || apt.PlanID != m.GetPlanId() || !tx.Now().Before(apt.Visit.Start()) {
+					return "", nil, nil
+				}
+				if err := a.giveBack(tx, apt); err != nil {
+					return "", nil, err
+				}
+				apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), withdrawnReason
+				apt.Flags, apt.NeedsReview = nil, false
+				return store.OutcomeCancelled, &bookingv1.AppointmentCancelled{Appointment: Fact(apt), ReasonCode: apt.CancelReason}, nil
+			})
+		if err != nil && !fault.IsKind(err, fault.NotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdrawnReason is why an appointment of a plan that has ended is cancelled.
+const withdrawnReason = "CLINICAL_REASON"
 
 // coming locks and returns the appointments to come of a person, under all records.
 func (a *App) coming(tx *sqldb.Tx, clinicID, patientID string) (list []*store.Appointment, err error) {

@@ -7,6 +7,7 @@ import (
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/intake/internal/app"
 	"github.com/upright-clinic/upright/services/intake/internal/gate"
+	"github.com/upright-clinic/upright/services/intake/internal/triage"
 )
 
 // GetBookingGate: see app.BookingGate.
@@ -30,6 +31,7 @@ func bookingGate(v app.GateView) *intakev1.BookingGate {
 	out := &intakev1.BookingGate{
 		PatientId: v.PatientID, Version: v.Version, State: gateStates[g.State], Level: typev1.TriageLevel(g.Level),
 		Blocked: gateBlocks(g.Blocked, v.Audience), ReleaseNeeded: gateBlocks(g.ReleaseNeeded, v.Audience),
+		BlockedModalities: modalityBlocks(g.Modalities, v.Audience), ReleaseNeededModalities: modalityBlocks(g.ReleaseNeededModalities, v.Audience),
 		ExpireTime: timestamp(g.ExpireTime), IntakeId: g.IntakeID, TriageDate: g.Date.String(), Provisional: g.Provisional,
 	}
 	for _, a := range g.Allowed {
@@ -55,6 +57,16 @@ func gateBlocks(in []gate.Block, audience app.Audience) []*intakev1.GateBlock {
 			block.ContraindicationIds = b.Contraindications
 		}
 		out = append(out, block)
+	}
+	return out
+}
+
+func modalityBlocks(in []triage.Block, audience app.Audience) []*intakev1.ModalityBlock {
+	out := blocks(in)
+	if audience == app.Patients {
+		for _, b := range out {
+			b.ContraindicationIds = nil
+		}
 	}
 	return out
 }

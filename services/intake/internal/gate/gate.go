@@ -78,16 +78,22 @@ type Gate struct {
 	Allowed       []Allowance
 	Blocked       []Block
 	ReleaseNeeded []Block
-	IntakeID      string
-	Date          civil.Date
-	ExpireTime    time.Time
+	// Modalities are the blocked kinds of care that no appointment is for by itself;
+	// ReleaseNeededModalities those that wait for a release.
+	Modalities              []triage.Block
+	ReleaseNeededModalities []triage.Block
+	IntakeID                string
+	Date                    civil.Date
+	ExpireTime              time.Time
 }
 
 // Of decides the gate of a person from the results of the person's records, and from what
 // speaks against kinds of care. Of several results in force the highest level counts; one
 // that is voided or too old does not. Blocks count whatever the state.
 func Of(own []Own, hard, soft []triage.Block, now time.Time) Gate {
-	g := Gate{Blocked: disciplines(hard), ReleaseNeeded: disciplines(soft)}
+	g := Gate{
+		Blocked: disciplines(hard), ReleaseNeeded: disciplines(soft), Modalities: others(hard), ReleaseNeededModalities: others(soft),
+	}
 	for _, o := range own {
 		if o.Level == triage.NoLevel {
 			continue
@@ -165,6 +171,11 @@ func disciplines(blocks []triage.Block) []Block {
 	}
 	slices.SortFunc(out, func(a, b Block) int { return cmp.Compare(a.Discipline, b.Discipline) })
 	return out
+}
+
+// others are the blocks of kinds of care that no appointment is for by itself.
+func others(blocks []triage.Block) []triage.Block {
+	return slices.DeleteFunc(slices.Clone(blocks), func(b triage.Block) bool { return disciplineOf[b.Modality] != "" })
 }
 
 // ValidUntil is when a result given at t stops counting.

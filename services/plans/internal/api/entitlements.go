@@ -84,9 +84,11 @@ func encodeVerdict(v app.Verdict) *plansv1.SessionVerdict {
 	if v.Refusal == nil {
 		return &plansv1.SessionVerdict{Allowed: true}
 	}
-	return &plansv1.SessionVerdict{
-		Reason: v.Refusal.Reason, Detail: v.Refusal.Message, NextEligibleDate: v.Refusal.Facts["next_eligible_date"],
+	out := &plansv1.SessionVerdict{Reason: v.Refusal.Reason, Detail: v.Refusal.Message, NextEligibleDate: v.Refusal.Facts["next_eligible_date"]}
+	if out.GetReason() == "PLAN_LIMIT" { // no date alone would do
+		out.NextEligibleDate = ""
 	}
+	return out
 }
 
 // entitlementStates are the states of a claim; an injection that was given is a session

@@ -30,7 +30,7 @@ func encodePlan(v app.PlanView) *plansv1.Plan {
 		PlanId: p.ID, PatientId: p.PatientID, TemplateId: p.TemplateID, TemplateVersion: p.TemplateVersion, Name: p.Name,
 		State: string(p.State), CauseCodes: p.CauseCodes, ResponsiblePractitionerId: p.ResponsibleID,
 		StartDate: p.StartDate.String(), ExpireDate: p.ExpireDate.String(), CloseReason: p.CloseReason, Note: p.Note,
-		OpenIssueIds: v.OpenIssues, Etag: etag(p.Version),
+		OpenIssueIds: v.OpenIssues, Missing: v.Missing, SessionsWithdrawn: p.Withdrawn, Etag: etag(p.Version),
 		CreateTime: stamp(p.CreatedAt), ActivateTime: stamp(p.ActivatedAt), CloseTime: stamp(p.ClosedAt),
 	}
 	for _, c := range p.Courses {
@@ -38,6 +38,9 @@ func encodePlan(v app.PlanView) *plansv1.Plan {
 	}
 	if v.View == app.FrontDesk {
 		return out
+	}
+	if p.Indication != (plan.Indication{}) {
+		out.Indication = &plansv1.Indication{PainScore: int32(p.Indication.PainScore), DurationWeeks: int32(p.Indication.DurationWeeks)}
 	}
 	out.Goals = each(p.Goals, encodeGoal)
 	out.Reviews = each(p.Reviews, encodeReview)
@@ -59,7 +62,13 @@ func encodeCourse(c plan.Course, v app.PlanView) *plansv1.Course {
 		ReviewAfterSessions: int32s(c.ReviewAfter), ReviewDue: slices.Contains(v.ReviewDue, c.ID),
 		FirstSessionMinutes: int32(c.FirstMinutes), SessionMinutes: int32s(c.Minutes),
 		PlannedDates: each(c.PlannedDates, civil.Date.String), ReviewAfterWeeks: int32s(c.ReviewAfterWeeks),
+		Procedures: each(c.Procedures, encodeProcedure), ThinWeeks: v.Thin[c.ID],
+		Information: each(v.Information[c.ID], encodeInformation),
 	}
+}
+
+func encodeInformation(i plan.Information) *plansv1.CourseInformation {
+	return &plansv1.CourseInformation{Code: i.Code, Text: i.Text, Label: i.Label, Source: i.Source}
 }
 
 func encodeVersion(v store.PlanVersion) *plansv1.PlanVersion {
@@ -86,18 +95,6 @@ func encodeReview(r plan.Review) *plansv1.Review {
 		CourseId: r.CourseID, AtSessions: int32(r.AtSessions), Outcome: r.Outcome, AdditionalSessions: int32(r.Additional),
 		PractitionerId: r.Practitioner, ReviewTime: stamp(r.At), Note: r.Note,
 	}
-}
-
-func encodeTemplate(c plan.Catalogue, t plan.Template) *plansv1.PlanTemplate {
-	out := &plansv1.PlanTemplate{
-		TemplateId: t.ID, Version: c.Version, Name: t.Name, Purpose: t.Purpose,
-		ValidityWeeks: int32(t.ValidityWeeks.Value), CauseCodes: t.CauseCodes,
-	}
-	for _, tc := range t.Courses {
-		d, _ := c.Discipline(tc.Discipline)
-		out.Courses = append(out.Courses, encodeTemplateCourse(d, d.Course(tc)))
-	}
-	return out
 }
 
 func encodeTemplateCourse(d plan.Discipline, c plan.Course) *plansv1.TemplateCourse {

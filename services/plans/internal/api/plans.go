@@ -16,15 +16,6 @@ type planServer struct {
 	app *app.App
 }
 
-func (s planServer) ListPlanTemplates(_ context.Context, _ *plansv1.ListPlanTemplatesRequest) (*plansv1.ListPlanTemplatesResponse, error) {
-	c := s.app.ListTemplates()
-	out := &plansv1.ListPlanTemplatesResponse{}
-	for _, t := range c.Templates {
-		out.Templates = append(out.Templates, encodeTemplate(c, t))
-	}
-	return out, nil
-}
-
 func (s planServer) CreatePlan(ctx context.Context, r *plansv1.CreatePlanRequest) (*plansv1.CreatePlanResponse, error) {
 	w, err := wish(r)
 	if err != nil {
@@ -77,7 +68,7 @@ func (s planServer) ActivatePlan(ctx context.Context, r *plansv1.ActivatePlanReq
 }
 
 func (s planServer) PausePlan(ctx context.Context, r *plansv1.PausePlanRequest) (*plansv1.PausePlanResponse, error) {
-	v, err := s.app.PausePlan(ctx, ref(r))
+	v, err := s.app.PausePlan(ctx, ref(r), r.GetCancelFutureSessions())
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +84,19 @@ func (s planServer) ResumePlan(ctx context.Context, r *plansv1.ResumePlanRequest
 }
 
 func (s planServer) ClosePlan(ctx context.Context, r *plansv1.ClosePlanRequest) (*plansv1.ClosePlanResponse, error) {
-	v, err := s.app.ClosePlan(ctx, ref(r), r.GetReasonCode())
+	v, err := s.app.ClosePlan(ctx, ref(r), r.GetReasonCode(), r.GetCancelFutureSessions())
 	if err != nil {
 		return nil, err
 	}
 	return &plansv1.ClosePlanResponse{Plan: encodePlan(v)}, nil
+}
+
+func (s planServer) CancelPlanSessions(ctx context.Context, r *plansv1.CancelPlanSessionsRequest) (*plansv1.CancelPlanSessionsResponse, error) {
+	v, err := s.app.CancelSessions(ctx, ref(r))
+	if err != nil {
+		return nil, err
+	}
+	return &plansv1.CancelPlanSessionsResponse{Plan: encodePlan(v)}, nil
 }
 
 func (s planServer) RecordReview(ctx context.Context, r *plansv1.RecordReviewRequest) (*plansv1.RecordReviewResponse, error) {
@@ -127,6 +126,7 @@ type wishes interface {
 	GetStartDate() string
 	GetExpireDate() string
 	GetNote() string
+	GetIndication() *plansv1.Indication
 }
 
 // wish reads what a clinician wants. INVALID_ARGUMENT names a date that does not exist.
@@ -137,6 +137,9 @@ func wish(r wishes) (plan.Wish, error) {
 		Decision: plan.Decision{
 			OptionsShown: d.GetOptionsShown(), Chosen: d.GetChosen(), DecidedBy: d.GetDecidedBy(), Note: d.GetNote(), StepUpReason: d.GetStepUpReason(),
 		},
+		Indication: plan.Indication{
+			PainScore: int(r.GetIndication().GetPainScore()), DurationWeeks: int(r.GetIndication().GetDurationWeeks()),
+		},
 	}
 	var err error
 	if w.StartDate, err = date("start_date", r.GetStartDate()); err != nil {
@@ -145,12 +148,8 @@ func wish(r wishes) (plan.Wish, error) {
 	if w.ExpireDate, err = date("expire_date", r.GetExpireDate()); err != nil {
 		return w, err
 	}
-	for i, g := range r.GetGoals() {
-		goal := plan.Goal{Code: g.GetCode(), Text: g.GetText(), Measure: g.GetMeasure(), Baseline: g.GetBaseline(), Target: g.GetTarget()}
-		if goal.DueDate, err = date(fmt.Sprintf("goals[%d].due_date", i), g.GetDueDate()); err != nil {
-			return w, err
-		}
-		w.Goals = append(w.Goals, goal)
+	if w.Goals, err = goals(r.GetGoals()); err != nil {
+		return w, err
 	}
 	for i, c := range r.GetCourses() {
 		spec, err := spec(i, c)
@@ -162,10 +161,25 @@ func wish(r wishes) (plan.Wish, error) {
 	return w, nil
 }
 
+// goals reads goals. INVALID_ARGUMENT names a date that does not exist.
+func goals(list []*plansv1.Goal) ([]plan.Goal, error) {
+	var out []plan.Goal
+	for i, g := range list {
+		goal := plan.Goal{Code: g.GetCode(), Text: g.GetText(), Measure: g.GetMeasure(), Baseline: g.GetBaseline(), Target: g.GetTarget()}
+		var err error
+		if goal.DueDate, err = date(fmt.Sprintf("goals[%d].due_date", i), g.GetDueDate()); err != nil {
+			return nil, err
+		}
+		out = append(out, goal)
+	}
+	return out, nil
+}
+
 func spec(i int, c *plansv1.CourseSpec) (plan.Spec, error) {
 	s := plan.Spec{
 		CourseID: c.GetCourseId(), Discipline: c.GetDiscipline(), Sessions: int(c.GetSessions()), PerWeekMin: int(c.GetPerWeekMin()),
 		PerWeekMax: int(c.GetPerWeekMax()), Weeks: int(c.GetWeeks()), MinGapHours: int(c.GetMinGapHours()), ReviewAfter: ints(c.GetReviewAfterSessions()),
+		Procedures: c.GetProcedures(),
 	}
 	for j, text := range c.GetPlannedDates() {
 		d, err := date(fmt.Sprintf("courses[%d].planned_dates[%d]", i, j), text)

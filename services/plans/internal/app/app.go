@@ -39,9 +39,9 @@ type Asks struct {
 	// Patient asks directory for a patient: the record that lives on when it was merged.
 	// NOT_FOUND when the clinic has none.
 	Patient func(ctx context.Context, clinicID, patientID string) (survivor string, err error)
-	// Profession asks directory what a practitioner is registered as; empty when not said.
-	// NOT_FOUND when the clinic has none.
-	Profession func(ctx context.Context, clinicID, practitionerID string) (string, error)
+	// Practitioner asks directory what a practitioner is registered as and holds. NOT_FOUND
+	// when the clinic has none.
+	Practitioner func(ctx context.Context, clinicID, practitionerID string) (plan.Practitioner, error)
 	// TimeZone asks directory for a clinic's IANA zone.
 	TimeZone func(ctx context.Context, clinicID string) (string, error)
 	// Resolve asks booking what became of a claim; booking records VOID when nothing has.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -164,6 +163,8 @@ func (a *App) consequences(ctx context.Context, tx *sqldb.Tx, head store.Head, e
 		return err
 	case contradicts(e):
 		return raiseContradiction(ctx, tx, head, e)
+	case e.State == Released || e.State == NoShow:
+		return settleMoot(ctx, tx, head, e)
 	case o.Result == OutcomeCompleted:
 		return a.reviewReached(ctx, tx, head, e)
 	}
@@ -218,12 +219,21 @@ func (a *App) whileHeld(ctx context.Context, tx *sqldb.Tx, head store.Head, e st
 	}
 	switch standing.Plan.State {
 	case plan.Closed:
-		return raisePlan(ctx, tx, head, RulePlanClosed, e.PlanID, []store.Entry{e})
+		return bookedTooLate(ctx, tx, head, RulePlanClosed, standing.Plan, e)
 	case plan.Paused:
-		return raisePlan(ctx, tx, head, RulePlanPaused, e.PlanID, []store.Entry{e})
+		return bookedTooLate(ctx, tx, head, RulePlanPaused, standing.Plan, e)
 	case plan.Draft, plan.Active:
 	}
 	return raiseBlocks(ctx, tx, head, standing.Blocks, []store.Entry{e})
+}
+
+// bookedTooLate raises the issue of a session that was claimed before its plan was closed or
+// paused and booked after, and withdraws it if that was confirmed for the others.
+func bookedTooLate(ctx context.Context, tx *sqldb.Tx, head store.Head, rule string, pl plan.Plan, e store.Entry) error {
+	if err := raisePlan(ctx, tx, head, rule, pl.ID, []store.Entry{e}); err != nil || !pl.Withdrawn || !e.Start.After(tx.Now()) {
+		return err
+	}
+	return tellWithdrawn(ctx, tx, &head, pl.ID, []store.Entry{e})
 }
 
 // reviewReached raises the issue of a review point that a delivered session has reached.
@@ -277,30 +287,4 @@ func raisePlan(ctx context.Context, tx *sqldb.Tx, head store.Head, rule, planID 
 		Rule: rule, Severity: "MODERATE", PlanID: planID, Discipline: entries[0].Discipline, Appointments: concerned(entries...),
 	})
 	return err
-}
-
-// raiseBlocks raises the issues of sessions that what is known of the patient now forbids,
-// or that now wait for a release; one issue for each kind of care.
-func raiseBlocks(ctx context.Context, tx *sqldb.Tx, head store.Head, b plan.Blocks, entries []store.Entry) error {
-	byCare := map[string][]store.Entry{}
-	for _, e := range entries {
-		byCare[e.Discipline] = append(byCare[e.Discipline], e)
-	}
-	for _, care := range slices.Sorted(maps.Keys(byCare)) {
-		rule, severity, codes := RuleBlocked, "HIGH", b.Hard[care]
-		if len(codes) == 0 {
-			rule, severity, codes = RuleRelease, "MODERATE", b.Soft[care]
-		}
-		if len(codes) == 0 {
-			continue
-		}
-		codes = slices.Sorted(slices.Values(codes))
-		_, err := raise(ctx, tx, head, store.Issue{
-			Rule: rule, Severity: severity, Discipline: care, Codes: codes, Appointments: concerned(byCare[care]...),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

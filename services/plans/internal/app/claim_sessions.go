@@ -124,7 +124,7 @@ func (a *App) learn(ctx context.Context, c Claim, m missing) error {
 	if m.practitioner == "" {
 		return nil
 	}
-	p, err := a.asks.Profession(ctx, c.ClinicID, m.practitioner)
+	p, err := a.asks.Practitioner(ctx, c.ClinicID, m.practitioner)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (a *App) situation(tx *sqldb.Tx, standing store.Standing, entries []store.E
 		return plan.Situation{}, err
 	}
 	return plan.Situation{
-		Plan: standing.Plan, Course: course, Discipline: limits, Asked: c.Discipline, Profession: standing.Profession,
+		Plan: standing.Plan, Course: course, Discipline: limits, Asked: c.Discipline, Practitioner: standing.Practitioner,
 		Blocks: standing.Blocks, Today: today, Sessions: sessions, Stalled: stalled,
 		Injections: injectionRecords(entries), Policy: a.cfg.Policy,
 	}, nil
@@ -286,20 +286,20 @@ func reused(message string) *fault.Error {
 // of the same appointment: ENTITLEMENT_REUSED otherwise.
 func asksOf(tx *sqldb.Tx, entries []store.Entry, c Claim) ([]plan.Ask, error) {
 	out := make([]plan.Ask, len(c.Sessions))
-	professions := map[string]string{"": "", c.PractitionerID: ""} // the situation has the claim's own
+	known := map[string]plan.Practitioner{"": {}, c.PractitionerID: {}} // the situation has the claim's own
 	for i, s := range c.Sessions {
-		profession, asked := professions[s.PractitionerID]
-		if !asked {
-			known, err := false, error(nil)
-			if profession, known, err = store.Profession(tx, c.ClinicID, s.PractitionerID); err != nil {
+		who, ok := known[s.PractitionerID]
+		if !ok {
+			var err error
+			if who, ok, err = store.PractitionerByID(tx, c.ClinicID, s.PractitionerID); err != nil {
 				return nil, err
 			}
-			if !known {
+			if !ok {
 				return nil, missing{practitioner: s.PractitionerID}
 			}
-			professions[s.PractitionerID] = profession
+			known[s.PractitionerID] = who
 		}
-		out[i] = plan.Ask{ID: s.EntitlementID, Date: s.Date, Start: s.Start, Minutes: s.Minutes, Replaces: s.Replaces, Profession: profession}
+		out[i] = plan.Ask{ID: s.EntitlementID, Date: s.Date, Start: s.Start, Minutes: s.Minutes, Replaces: s.Replaces, Practitioner: who}
 		for _, e := range entries {
 			if s.Replaces == "" || e.ID != s.Replaces {
 				continue

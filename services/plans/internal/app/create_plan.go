@@ -28,7 +28,15 @@ func (a *App) CreatePlan(ctx context.Context, n NewPlan) (PlanView, error) {
 	if err != nil {
 		return PlanView{}, err
 	}
-	pl, err := a.cfg.Catalogue.Draft(n.Wish, func() string { return ident.New("crs") })
+	var offered plan.Catalogue
+	err = a.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		offered, err = a.catalogue(tx, clinicID)
+		return err
+	})
+	if err != nil {
+		return PlanView{}, err
+	}
+	pl, err := offered.Draft(n.Wish, func() string { return ident.New("crs") })
 	if err != nil {
 		return PlanView{}, err
 	}
@@ -69,6 +77,3 @@ func (a *App) CreatePlan(ctx context.Context, n NewPlan) (PlanView, error) {
 	})
 	return v, err
 }
-
-// ListTemplates gives what a clinic offers.
-func (a *App) ListTemplates() plan.Catalogue { return a.cfg.Catalogue }

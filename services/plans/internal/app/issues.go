@@ -107,6 +107,9 @@ func (a *App) ResolveIssue(ctx context.Context, d Decision) (store.Issue, error)
 			if err := store.UpdateIssue(tx, clinicID, &i); err != nil {
 				return err
 			}
+			if err := tellResolved(ctx, tx, clinicID, i); err != nil {
+				return err
+			}
 			return audit.Write(ctx, tx, audit.Entry{
 				Action: "issue.resolve", Resource: i.ID, PatientID: i.PatientID, Facts: map[string]string{"rule": i.Rule, "resolution": d.Resolution},
 			})

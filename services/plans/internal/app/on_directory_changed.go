@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
 	"github.com/upright-clinic/upright/services/platform/failpoint"
@@ -22,14 +23,15 @@ func (a *App) DirectoryHandlers() []eventlog.Handler {
 		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *directoryv1.PatientUnmerged, _ eventlog.Envelope) error {
 			return a.onUnmerged(tx, m)
 		}),
-		eventlog.OnAsking(func(ctx context.Context, m *directoryv1.PractitionerChanged) (string, error) {
-			p, err := a.asks.Profession(ctx, m.GetClinicId(), m.GetPractitionerId())
-			if fault.Is(err, "NOT_FOUND") {
-				return "", nil
-			}
-			return p, err
-		}, func(_ context.Context, tx *sqldb.Tx, m *directoryv1.PractitionerChanged, profession string, _ eventlog.Envelope) error {
-			return store.PutPractitioner(tx, m.GetClinicId(), m.GetPractitionerId(), profession)
+		eventlog.OnAsking(func(ctx context.Context, m *directoryv1.PractitionerChanged) (plan.Practitioner, error) {
+			return a.askPractitioner(ctx, m.GetClinicId(), m.GetPractitionerId())
+		}, func(_ context.Context, tx *sqldb.Tx, m *directoryv1.PractitionerChanged, p plan.Practitioner, _ eventlog.Envelope) error {
+			return store.PutPractitioner(tx, m.GetClinicId(), m.GetPractitionerId(), p)
+		}),
+		eventlog.OnAsking(func(ctx context.Context, m *directoryv1.CredentialChanged) (plan.Practitioner, error) {
+			return a.askPractitioner(ctx, m.GetClinicId(), m.GetPractitionerId())
+		}, func(_ context.Context, tx *sqldb.Tx, m *directoryv1.CredentialChanged, p plan.Practitioner, _ eventlog.Envelope) error {
+			return store.PutPractitioner(tx, m.GetClinicId(), m.GetPractitionerId(), p)
 		}),
 		eventlog.OnAsking(func(ctx context.Context, m *directoryv1.ClinicChanged) (string, error) {
 			return a.asks.TimeZone(ctx, m.GetClinicId())
@@ -37,6 +39,15 @@ func (a *App) DirectoryHandlers() []eventlog.Handler {
 			return store.PutClinic(tx, m.GetClinicId(), zone)
 		}),
 	}
+}
+
+// askPractitioner asks directory; somebody who is not there any more has no profession.
+func (a *App) askPractitioner(ctx context.Context, clinicID, practitionerID string) (plan.Practitioner, error) {
+	p, err := a.asks.Practitioner(ctx, clinicID, practitionerID)
+	if fault.Is(err, "NOT_FOUND") {
+		return plan.Practitioner{}, nil
+	}
+	return p, err
 }
 
 // onMerged makes one person of two records. Every row keeps the record it was entered

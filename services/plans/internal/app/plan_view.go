@@ -20,6 +20,13 @@ type PlanView struct {
 	Counts map[string]Counts
 	// ReviewDue are the ids of courses that wait for a review.
 	ReviewDue []string
+	// Thin are the ISO weeks, by course id, that have a session but fewer than the course is
+	// meant to have in a week.
+	Thin map[string][]string
+	// Information is what a patient may read, by course id.
+	Information map[string][]plan.Information
+	// Missing names what of the order nobody has filled in; clinicians only.
+	Missing []string
 	// OpenIssues are the ids of open issues of the plan; clinicians and front desk only.
 	OpenIssues []string
 	// View says how much of it is shown.
@@ -37,10 +44,16 @@ func (a *App) viewPlan(tx *sqldb.Tx, clinicID string, p plan.Plan, view View) (P
 	if err != nil {
 		return PlanView{}, err
 	}
-	v := PlanView{Plan: p, Counts: map[string]Counts{}, View: view}
+	v := PlanView{Plan: p, Counts: map[string]Counts{}, Thin: map[string][]string{}, Information: map[string][]plan.Information{}, View: view}
+	if view == Clinicians {
+		v.Missing = a.cfg.Catalogue.Missing(p)
+	}
 	for _, c := range p.Courses {
 		sessions := sessionsOf(entries, p.ID, c.ID)
 		v.Counts[c.ID] = countsOf(c, sessions, entries)
+		v.Thin[c.ID] = plan.ThinWeeks(c, sessions)
+		limits, _ := a.cfg.Catalogue.Discipline(c.Discipline)
+		v.Information[c.ID] = limits.Information
 		due, err := a.reviewDue(tx, clinicID, p, c, sessions, today)
 		if err != nil {
 			return PlanView{}, err
@@ -74,7 +87,17 @@ func redact(p plan.Plan, view View) plan.Plan {
 	for i := range p.Reviews {
 		p.Reviews[i].Note = ""
 	}
+	if view != Clinicians {
+		p.Courses = slices.Clone(p.Courses)
+		for i := range p.Courses {
+			p.Courses[i].Procedures = slices.Clone(p.Courses[i].Procedures)
+			for j := range p.Courses[i].Procedures { // written for those who weigh evidence
+				p.Courses[i].Procedures[j].EvidenceNote = ""
+			}
+		}
+	}
 	if view == FrontDesk {
+		p.Indication = plan.Indication{}
 		p.CauseCodes, p.Goals, p.Decision, p.CloseReason, p.Reviews = nil, nil, plan.Decision{}, "", nil
 	}
 	return p

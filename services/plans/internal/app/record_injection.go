@@ -233,7 +233,7 @@ func (a *App) afterRecord(ctx context.Context, tx *sqldb.Tx, head store.Head, e 
 	if p, ok := authn.From(ctx); ok {
 		by = p.Subject
 	}
-	if err := settleIssues(tx, head, by, missing); err != nil {
+	if err := settleIssues(ctx, tx, head, by, "NOT_AN_ISSUE", missing); err != nil {
 		return err
 	}
 	if contradicts(e) {

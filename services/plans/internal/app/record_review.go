@@ -52,7 +52,7 @@ func (a *App) RecordReview(ctx context.Context, ref PlanRef, r plan.Review) (Pla
 			due := func(i store.Issue) bool {
 				return i.Rule == RuleReviewDue && i.PlanID == pl.ID && slices.Contains(i.Codes, course.ID)
 			}
-			if err := settleIssues(tx, head, p.Subject, due); err != nil {
+			if err := settleIssues(ctx, tx, head, p.Subject, "NOT_AN_ISSUE", due); err != nil {
 				return nil, err
 			}
 			return &plansv1.PlanChanged{ClinicId: clinicID, PlanId: pl.ID, PatientId: head.PatientID, Version: pl.Version + 1}, nil

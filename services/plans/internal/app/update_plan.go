@@ -14,13 +14,17 @@ import (
 // UpdatePlan changes a draft. It fails with PLAN_STATE when the plan is no draft any more,
 // VERSION_MISMATCH, and as CreatePlan.
 func (a *App) UpdatePlan(ctx context.Context, ref PlanRef, w plan.Wish, responsibleID string) (PlanView, error) {
-	p, _, err := caller(ctx, "")
+	p, clinicID, err := caller(ctx, "")
 	if err != nil {
 		return PlanView{}, err
 	}
 	return a.changePlan(ctx, p, "PlanService.UpdatePlan", "plan.update", ref,
-		func(_ *sqldb.Tx, _ store.Head, pl *plan.Plan) (proto.Message, error) {
-			next, err := a.cfg.Catalogue.Redraft(*pl, w, func() string { return ident.New("crs") })
+		func(tx *sqldb.Tx, _ store.Head, pl *plan.Plan) (proto.Message, error) {
+			offered, err := a.catalogue(tx, clinicID)
+			if err != nil {
+				return nil, err
+			}
+			next, err := offered.Redraft(*pl, w, func() string { return ident.New("crs") })
 			if err != nil {
 				return nil, err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
@@ -27,7 +28,7 @@ type Peers struct {
 
 // Asks are the questions as the use cases put them.
 func (p Peers) Asks() app.Asks {
-	return app.Asks{Gate: p.gate, Conditions: p.conditions, Patient: p.patient, Profession: p.profession, TimeZone: p.timeZone, Resolve: p.resolve}
+	return app.Asks{Gate: p.gate, Conditions: p.conditions, Patient: p.patient, Practitioner: p.practitioner, TimeZone: p.timeZone, Resolve: p.resolve}
 }
 
 // as lets plans ask in its own name: what it must know to decide is more than the person
@@ -42,14 +43,21 @@ func (p Peers) gate(ctx context.Context, clinicID, patientID string) (store.Gate
 		return store.Gate{}, err
 	}
 	g := resp.GetGate()
-	return store.Gate{Version: g.GetVersion(), Blocks: plan.Blocks{Hard: blocks(g.GetBlocked()), Soft: blocks(g.GetReleaseNeeded())}}, nil
+	return store.Gate{Version: g.GetVersion(), Blocks: plan.Blocks{
+		Hard: blocks(g.GetBlocked(), g.GetBlockedModalities()), Soft: blocks(g.GetReleaseNeeded(), g.GetReleaseNeededModalities()),
+	}}, nil
 }
 
-func blocks(list []*intakev1.GateBlock) map[string][]string {
+// blocks are the contraindications by kind of care: of appointments and of what is done
+// within them.
+func blocks(list []*intakev1.GateBlock, within []*intakev1.ModalityBlock) map[string][]string {
 	out := map[string][]string{}
 	for _, b := range list {
 		care := strings.TrimPrefix(b.GetDiscipline().String(), "DISCIPLINE_")
 		out[care] = append(out[care], b.GetContraindicationIds()...)
+	}
+	for _, b := range within {
+		out[b.GetModality()] = append(out[b.GetModality()], b.GetContraindicationIds()...)
 	}
 	return out
 }
@@ -65,9 +73,22 @@ func (p Peers) patient(ctx context.Context, clinicID, patientID string) (string,
 	return patientID, nil
 }
 
-func (p Peers) profession(ctx context.Context, clinicID, practitionerID string) (string, error) {
+func (p Peers) practitioner(ctx context.Context, clinicID, practitionerID string) (plan.Practitioner, error) {
 	resp, err := p.Practitioners.GetPractitioner(as(ctx, clinicID), &directoryv1.GetPractitionerRequest{PractitionerId: practitionerID})
-	return resp.GetPractitioner().GetProfession(), err
+	if err != nil {
+		return plan.Practitioner{}, err
+	}
+	out := plan.Practitioner{Profession: resp.GetPractitioner().GetProfession()}
+	for _, c := range resp.GetPractitioner().GetCredentials() {
+		held := plan.Credential{Kind: c.GetKind()}
+		if c.GetExpireDate() != "" {
+			if held.ExpireDate, err = civil.Parse(c.GetExpireDate()); err != nil {
+				return plan.Practitioner{}, fault.New(fault.Internal, "BAD_ANSWER", "Directory's answer about a credential cannot be read.").Because(err)
+			}
+		}
+		out.Credentials = append(out.Credentials, held)
+	}
+	return out, nil
 }
 
 func (p Peers) timeZone(ctx context.Context, clinicID string) (string, error) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
@@ -101,12 +102,13 @@ func (c Catalogue) Activate(p *Plan, at time.Time, cs Circumstances) error {
 
 func (c Catalogue) activateCourse(p Plan, course Course, cs Circumstances) error {
 	d, _ := c.Discipline(course.Discipline)
-	if err := cs.Blocks.judge(d.Code); err != nil {
+	if err := cs.Blocks.judge(course); err != nil {
 		return err
 	}
 	if d.StepUp && cs.ConservativeSessions == 0 && p.Decision.StepUpReason == "" {
 		return refuse("STEP_UP_REASON_REQUIRED", "No milder treatment is on record as tried: give the reason for this step.").
-			OnField("decision.step_up_reason", "is needed").With("discipline", d.Code).With("rule", "STEP_UP")
+			OnField("decision.step_up_reason", "is needed").With("discipline", d.Code).With("rule", "STEP_UP").
+			With("step", d.Step).With("ladder", strings.Join(c.Ladder, ","))
 	}
 	if !d.Counted || len(course.PlannedDates) == 0 {
 		return nil
@@ -121,4 +123,20 @@ func (c Catalogue) activateCourse(p Plan, course Course, cs Circumstances) error
 
 func refuse(reason, message string) *fault.Error {
 	return fault.New(fault.FailedPrecondition, reason, message)
+}
+
+// Missing names the fields of the plan's order that its kinds of care ask for and that
+// nobody has filled in.
+func (c Catalogue) Missing(p Plan) []string {
+	var out []string
+	for _, course := range p.Courses {
+		d, _ := c.Discipline(course.Discipline)
+		for _, field := range d.Indication {
+			empty := field == "pain_score" && p.Indication.PainScore == 0 || field == "duration_weeks" && p.Indication.DurationWeeks == 0
+			if name := "indication." + field; empty && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
 }

@@ -35,8 +35,8 @@ type Ask struct {
 	// ReplacesRecord is that claim's injection record, under the id it has in
 	// Situation.Injections; empty for other kinds of care.
 	ReplacesRecord string
-	// Profession of who would give this one; empty is Situation.Profession.
-	Profession string
+	// Practitioner would give this one; without a profession it is the situation's.
+	Practitioner Practitioner
 }
 
 // Blocks are what intake knows against kinds of care for a patient, by discipline: ids of
@@ -62,16 +62,56 @@ func (b Blocks) And(o Blocks) Blocks {
 	return Blocks{Hard: union(b.Hard, o.Hard), Soft: union(b.Soft, o.Soft)}
 }
 
-func (b Blocks) judge(discipline string) error {
-	if ids := b.Hard[discipline]; len(ids) > 0 {
+// against gives what is known against any of the kinds of care, each id once.
+func (b Blocks) against(kinds []string) (hard, soft []string) {
+	for _, k := range kinds {
+		hard, soft = append(hard, b.Hard[k]...), append(soft, b.Soft[k]...)
+	}
+	slices.Sort(hard)
+	slices.Sort(soft)
+	return slices.Compact(hard), slices.Compact(soft)
+}
+
+// Against gives the contraindications that forbid sessions of a course, and those that wait
+// for a release: of its kind of care and of every procedure within.
+func (b Blocks) Against(c Course) (hard, soft []string) { return b.against(c.kinds()) }
+
+// kinds are the kinds of care whose contraindications hold for the course.
+func (c Course) kinds() []string {
+	out := []string{c.Discipline}
+	for _, p := range c.Procedures {
+		if p.Modality != "" {
+			out = append(out, p.Modality)
+		}
+	}
+	return out
+}
+
+func (b Blocks) judge(c Course) error {
+	discipline := c.Discipline
+	hard, soft := b.Against(c)
+	if ids := hard; len(ids) > 0 {
 		return refuse("CONTRAINDICATED", "A contraindication forbids this kind of care until the fact behind it changes.").
 			With("rule", strings.Join(ids, ",")).With("blocking", strings.Join(ids, ",")).With("discipline", discipline)
 	}
-	if ids := b.Soft[discipline]; len(ids) > 0 {
+	if ids := soft; len(ids) > 0 {
 		return refuse("RELEASE_NEEDED", "This kind of care waits for a clinician's release.").
 			With("rule", strings.Join(ids, ",")).With("blocking", strings.Join(ids, ",")).With("discipline", discipline)
 	}
 	return nil
+}
+
+// Practitioner is what directory says of who gives a session.
+type Practitioner struct {
+	Profession  string
+	Credentials []Credential
+}
+
+// Credential is a document of a practitioner.
+type Credential struct {
+	Kind string `json:"kind"`
+	// ExpireDate is the last day on which it is good; zero when it does not expire.
+	ExpireDate civil.Date `json:"expire_date,omitzero"`
 }
 
 // Situation is what decides about sessions of one course.
@@ -81,10 +121,10 @@ type Situation struct {
 	Discipline Discipline // its limits
 	// Asked is the kind of care that the appointment gives.
 	Asked string
-	// Profession of the practitioner who would give it; empty when not known, and then
-	// left to whoever books.
-	Profession string
-	Blocks     Blocks
+	// Practitioner is who would give it; without a profession it is not known, and then left
+	// to whoever books.
+	Practitioner Practitioner
+	Blocks       Blocks
 	// Today is the civil date at the clinic.
 	Today civil.Date
 	// Sessions are those of the course.
@@ -180,10 +220,10 @@ func (s Situation) standing() error {
 		return s.refuse("WRONG_DISCIPLINE", "The course is of another kind of care.").
 			With("discipline", s.Course.Discipline).With("asked", s.Asked)
 	}
-	if err := s.mayGive(s.Profession); err != nil {
+	if err := s.mayGive(s.Practitioner.Profession); err != nil {
 		return err
 	}
-	return s.Blocks.judge(s.Course.Discipline)
+	return s.Blocks.judge(s.Course)
 }
 
 // mayGive refuses a profession that does not give the care; one that is not known is left to
@@ -199,7 +239,7 @@ func (s Situation) mayGive(profession string) error {
 // judge is what depends on the date. The injection limit comes first: when several rules
 // refuse, that is the one to hear of.
 func (s Situation) judge(a Ask) error {
-	if err := s.mayGive(a.Profession); err != nil {
+	if err := s.mayGive(a.Practitioner.Profession); err != nil {
 		return s.about(a, err)
 	}
 	beside := s.without(a)
@@ -212,6 +252,9 @@ func (s Situation) judge(a Ask) error {
 	if err := beside.validity(a); err != nil {
 		return s.about(a, err)
 	}
+	if err := s.qualified(a); err != nil {
+		return s.about(a, err)
+	}
 	if err := beside.length(a); err != nil {
 		return s.about(a, err)
 	}
@@ -220,9 +263,9 @@ func (s Situation) judge(a Ask) error {
 			With("rule", rule).With("delivered", strconv.Itoa(beside.delivered())))
 	}
 	if left := s.Course.Sessions - beside.used(); left <= 0 {
-		return s.about(a, s.refuse("PLAN_LIMIT", "All sessions of the course are booked or used.").
+		return s.about(a, beside.withNext(a, s.refuse("PLAN_LIMIT", "All sessions of the course are booked or used. One more needs a review that adds it, or one that is cancelled.").
 			With("rule", "SESSIONS").With("max", strconv.Itoa(s.Course.Sessions)).With("sessions_left", "0").
-			With("blocking", strings.Join(beside.countingIDs(), ",")))
+			With("blocking", strings.Join(beside.countingIDs(), ","))))
 	}
 	return s.about(a, beside.spacing(a))
 }
@@ -236,6 +279,41 @@ func (s Situation) validity(a Ask) error {
 	if a.Date.After(s.Plan.ExpireDate) {
 		return s.refuse("PLAN_EXPIRED", "The plan does not reach to that date.").With("rule", "EXPIRE_DATE").
 			With("expire_date", s.Plan.ExpireDate.String())
+	}
+	return nil
+}
+
+// qualified refuses a practitioner whose credential for the care has expired by the date, or
+// who has none and needs one (F162).
+func (s Situation) qualified(a Ask) error {
+	d, p := s.Discipline, s.Practitioner
+	if a.Practitioner.Profession != "" {
+		p = a.Practitioner
+	}
+	if d.Credential == "" || p.Profession == "" {
+		return nil
+	}
+	held := false
+	var last civil.Date
+	for _, c := range p.Credentials {
+		if c.Kind != d.Credential {
+			continue
+		}
+		if c.ExpireDate.IsZero() || !c.ExpireDate.Before(a.Date) {
+			return nil
+		}
+		held = true
+		if c.ExpireDate.After(last) {
+			last = c.ExpireDate
+		}
+	}
+	switch {
+	case held:
+		return s.refuse("CREDENTIAL_EXPIRED", "The practitioner's credential has expired by then.").
+			With("rule", "CREDENTIAL").With("credential", d.Credential).With("expire_date", last.String())
+	case len(d.Professions) > 0 && p.Profession != d.Professions[0]:
+		return s.refuse("CREDENTIAL_MISSING", "The practitioner lacks the credential for this kind of care.").
+			With("rule", "CREDENTIAL").With("credential", d.Credential)
 	}
 	return nil
 }

@@ -64,12 +64,20 @@ func TestClaimRefusals(t *testing.T) {
 		{"before the start", physio, ask("x", -1, 9), "PLAN_NOT_ACTIVE", map[string]string{"next_eligible_date": "2027-01-04"}},
 		{"after the end", physio, ask("x", 85, 9), "PLAN_EXPIRED", map[string]string{"expire_date": "2027-03-29"}},
 		{"another kind of care", change(physio, func(s *Situation) { s.Asked = "MASSAGE" }), ask("x", 1, 9), "WRONG_DISCIPLINE", nil},
-		{"another profession", change(physio, func(s *Situation) { s.Profession = "CHIROPRACTOR" }), ask("x", 1, 9), "WRONG_PROFESSION", nil},
+		{"another profession", change(physio, func(s *Situation) { s.Practitioner.Profession = "CHIROPRACTOR" }), ask("x", 1, 9), "WRONG_PROFESSION", nil},
 		{"X-MANIP-8 blocks (F037)", change(chiro, func(s *Situation) { s.Blocks.Hard = map[string][]string{"CHIROPRACTIC": {"X-MANIP-8"}} }), ask("x", 1, 9), "CONTRAINDICATED", map[string]string{"blocking": "X-MANIP-8"}},
 		{"waits for release", change(chiro, func(s *Situation) { s.Blocks.Soft = map[string][]string{"CHIROPRACTIC": {"X-MANIP-5"}} }), ask("x", 1, 9), "RELEASE_NEEDED", map[string]string{"blocking": "X-MANIP-5"}},
 		{"F152: fourth in a week", week, ask("x", 6, 9), "PLAN_FREQUENCY", map[string]string{"next_eligible_date": "2027-01-11", "blocking": "a,b,c", "rule": "PER_WEEK_MAX"}},
 		{"twice on a day", physio.having(ask("a", 1, 9)), ask("x", 1, 15), "PLAN_GAP", map[string]string{"next_eligible_date": "2027-01-06", "blocking": "a"}},
-		{"all sessions used", full, ask("x", 20, 9), "PLAN_LIMIT", map[string]string{"max": "4", "blocking": "a,b,c,d", "rule": "SESSIONS"}},
+		{"all sessions used", full, ask("x", 20, 9), "PLAN_LIMIT", map[string]string{"max": "4", "blocking": "a,b,c,d", "rule": "SESSIONS", "next_eligible_date": "2027-01-24"}},
+		{"F154: EMS with a pacemaker (X-ELEC-1)", change(physio, func(s *Situation) {
+			s.Course.Procedures = []Procedure{{Code: "EMS", Modality: "ELECTROTHERAPY"}}
+			s.Blocks.Hard = map[string][]string{"ELECTROTHERAPY": {"X-ELEC-1"}}
+		}), ask("x", 1, 9), "CONTRAINDICATED", map[string]string{"blocking": "X-ELEC-1"}},
+		{"F162: credential expired yesterday", change(situation(t, "acupuncture"), func(s *Situation) {
+			s.Practitioner = Practitioner{Profession: "PHYSIOTHERAPIST", Credentials: []Credential{{Kind: "ACUPUNCTURE", ExpireDate: monday}}}
+		}), ask("x", 1, 9), "CREDENTIAL_EXPIRED", map[string]string{"expire_date": "2027-01-04", "credential": "ACUPUNCTURE"}},
+		{"F162: no credential", change(situation(t, "acupuncture"), func(s *Situation) { s.Practitioner.Profession = "PHYSIOTHERAPIST" }), ask("x", 1, 9), "CREDENTIAL_MISSING", nil},
 		{"review after the third (F143)", delivered(chiro, 3), ask("x", 10, 9), "REVIEW_DUE", map[string]string{"rule": "REVIEW_AFTER_3"}},
 		{"F131: first massage of an hour", massage, minutes(ask("x", 1, 9), 60), "SESSION_LENGTH", map[string]string{"minutes": "30"}},
 		{"massage of 50 minutes", massage.having(ask("a", 0, 9)), minutes(ask("x", 1, 9), 50), "SESSION_LENGTH", nil},
@@ -191,7 +199,7 @@ func TestTogetherGoesOnAfterARefusal(t *testing.T) {
 		}
 	}
 	chiro := ask("f", 9, 9)
-	chiro.Profession = "CHIROPRACTOR"
+	chiro.Practitioner.Profession = "CHIROPRACTOR"
 	if err := s.Grant([]Ask{ask("a", 0, 9), chiro}); !fault.Is(err, "WRONG_PROFESSION") {
 		t.Errorf("one session with another profession: %v", err)
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,8 @@ type Spec struct {
 	MinGapHours  int
 	ReviewAfter  []int
 	PlannedDates []civil.Date
+	// Procedures are codes; nil takes the template's.
+	Procedures []string
 }
 
 // Wish is a plan as a clinician asks for it.
@@ -29,6 +32,7 @@ type Wish struct {
 	CauseCodes []string
 	Goals      []Goal
 	Decision   Decision
+	Indication Indication
 	StartDate  civil.Date
 	ExpireDate civil.Date
 	Note       string
@@ -41,17 +45,17 @@ func (c Catalogue) Draft(w Wish, newID func() string) (Plan, error) {
 	t := Template{Name: "Plan", ValidityWeeks: SourcedInt{Value: defaultValidityWeeks}}
 	if w.TemplateID != "" {
 		var ok bool
-		if t, ok = c.Template(w.TemplateID); !ok {
+		if t, ok = c.Template(w.TemplateID); !ok || t.Retired {
 			return Plan{}, fault.NotFoundf("plan template").OnField("template_id", "no such template")
 		}
 	}
 	p := Plan{
 		TemplateID: w.TemplateID, Name: t.Name, State: Draft, ValidityWeeks: t.ValidityWeeks.Value,
-		CauseCodes: w.CauseCodes, Goals: w.Goals, Decision: w.Decision,
+		CauseCodes: w.CauseCodes, Goals: w.Goals, Decision: w.Decision, Indication: w.Indication,
 		StartDate: w.StartDate, ExpireDate: w.ExpireDate, Note: w.Note, Version: 1,
 	}
 	if w.TemplateID != "" {
-		p.TemplateVersion = c.Version
+		p.TemplateVersion = cmp.Or(t.Version, c.Version)
 	}
 	if len(p.Goals) == 0 {
 		p.Goals = slices.Clone(t.Goals)
@@ -85,6 +89,9 @@ func (c Catalogue) Redraft(p Plan, w Wish, newID func() string) (Plan, error) {
 	}
 	if w.Decision.Chosen != "" || len(w.Decision.OptionsShown) > 0 {
 		p.Decision = w.Decision
+	}
+	if w.Indication != (Indication{}) {
+		p.Indication = w.Indication
 	}
 	if !w.StartDate.IsZero() {
 		p.StartDate = w.StartDate
@@ -155,10 +162,18 @@ func (c Catalogue) courseOf(at string, t Template, s Spec) (Course, error) {
 	}
 	course := d.Course(base)
 	course.tune(s)
+	codes := base.Procedures
+	if s.Procedures != nil {
+		codes = s.Procedures
+	}
+	var bad int
+	if course.Procedures, bad = c.procedures(d.Code, codes); bad >= 0 {
+		return Course{}, fault.Invalid(fmt.Sprintf("%s.procedures[%d]", at, bad), "is no procedure of this kind of care")
+	}
 	if t.ID == "" {
 		course.ID = s.CourseID
 	}
-	if len(s.ReviewAfter) == 0 {
+	if len(s.ReviewAfter) == 0 && len(base.ReviewAfter) == 0 {
 		course.ReviewAfter = d.reviews(course.Sessions)
 	}
 	if field, problem := d.check(course); problem != "" {
@@ -179,11 +194,15 @@ func (d Discipline) Course(t TemplateCourse) Course {
 		return usual
 	}
 	sessions := or(t.Sessions, d.Sessions.Default)
+	reviews := d.reviews(sessions)
+	if len(t.ReviewAfter) > 0 {
+		reviews = slices.Sorted(slices.Values(t.ReviewAfter))
+	}
 	return Course{
 		TemplateCourseID: t.ID, Discipline: d.Code, Sessions: sessions,
 		PerWeekMin: or(t.PerWeekMin, d.PerWeekMin.Default), PerWeekMax: or(t.PerWeekMax, d.PerWeekMax.Default),
 		Weeks: or(t.Weeks, d.Weeks.Default), MinGapHours: or(t.MinGap, d.MinGapHours.Default),
-		ReviewAfter: d.reviews(sessions), ReviewAfterWeeks: slices.Clone(d.ReviewAfterWeeks), FirstMinutes: d.FirstMinutes, Minutes: slices.Clone(d.Minutes),
+		ReviewAfter: reviews, ReviewAfterWeeks: slices.Clone(d.ReviewAfterWeeks), FirstMinutes: d.FirstMinutes, Minutes: slices.Clone(d.Minutes),
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +125,35 @@ func (s Situation) sameWeek(date civil.Date) []string {
 		}
 	}
 	return ids
+}
+
+// ThinWeeks gives the ISO weeks ("2027-W02") from the course's first session to its last but
+// one that have fewer sessions than a week of the course should (F152: a warning only). The
+// last one may be thin because the course is over.
+func ThinWeeks(c Course, sessions []Session) []string {
+	perWeek := map[civil.Date]int{} // by the week's Monday
+	var first, last civil.Date
+	for _, s := range sessions {
+		if !s.Counts {
+			continue
+		}
+		monday := s.Date.AddDays(-(int(s.Date.Weekday()) + 6) % 7)
+		perWeek[monday]++
+		if first.IsZero() || monday.Before(first) {
+			first = monday
+		}
+		if monday.After(last) {
+			last = monday
+		}
+	}
+	var out []string
+	for w := first; c.PerWeekMin > 0 && w.Before(last); w = w.AddDays(7) {
+		if perWeek[w] < c.PerWeekMin {
+			year, week := w.ISOWeek()
+			out = append(out, fmt.Sprintf("%04d-W%02d", year, week))
+		}
+	}
+	return out
 }
 
 // tooClose gives the counting sessions that start nearer than the least gap.

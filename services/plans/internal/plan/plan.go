@@ -38,6 +38,7 @@ type Plan struct {
 	CauseCodes      []string   `json:"cause_codes,omitempty"`
 	Goals           []Goal     `json:"goals,omitempty"`
 	Decision        Decision   `json:"decision,omitzero"`
+	Indication      Indication `json:"indication,omitzero"`
 	ResponsibleID   string     `json:"responsible_id,omitempty"`
 	StartDate       civil.Date `json:"start_date,omitzero"`  // zero until activated, unless chosen
 	ExpireDate      civil.Date `json:"expire_date,omitzero"` // zero until activated, unless chosen
@@ -45,10 +46,12 @@ type Plan struct {
 	CloseReason     string     `json:"close_reason,omitempty"`
 	Note            string     `json:"note,omitempty"`
 	Reviews         []Review   `json:"reviews,omitempty"`
-	CreatedAt       time.Time  `json:"created_at"`
-	ActivatedAt     time.Time  `json:"activated_at,omitzero"` // zero before
-	ClosedAt        time.Time  `json:"closed_at,omitzero"`    // zero before
-	Version         int64      `json:"version"`
+	// Withdrawn: a clinician has confirmed that the sessions to come are cancelled.
+	Withdrawn   bool      `json:"withdrawn,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	ActivatedAt time.Time `json:"activated_at,omitzero"` // zero before
+	ClosedAt    time.Time `json:"closed_at,omitzero"`    // zero before
+	Version     int64     `json:"version"`
 }
 
 // Course is a number of sessions of one kind of care.
@@ -66,6 +69,16 @@ type Course struct {
 	FirstMinutes     int          `json:"first_session_minutes,omitempty"`
 	Minutes          []int        `json:"session_minutes,omitempty"`
 	PlannedDates     []civil.Date `json:"planned_dates,omitempty"`
+	// Procedures are what is done within the sessions, copied with their notes.
+	Procedures []Procedure `json:"procedures,omitempty"`
+}
+
+// Indication is why a counted procedure is ordered, beside its cause (F120).
+type Indication struct {
+	// PainScore from 1 to 10; 0 is not said.
+	PainScore int `json:"pain_score,omitempty"`
+	// DurationWeeks is for how long there has been pain; 0 is not said.
+	DurationWeeks int `json:"duration_weeks,omitempty"`
 }
 
 // Goal is something to achieve, with its measure.
@@ -151,7 +164,18 @@ func (p *Plan) Resume() error {
 	if err := p.move(Active, Paused); err != nil {
 		return err
 	}
-	p.State = Active
+	p.State, p.Withdrawn = Active, false
+	return nil
+}
+
+// Withdraw confirms that the sessions to come are cancelled. PLAN_STATE unless the plan is
+// paused or closed.
+func (p *Plan) Withdraw() error {
+	if p.State != Paused && p.State != Closed {
+		return fault.New(fault.FailedPrecondition, "PLAN_STATE", "The plan is "+words[p.State]+": pause or close it before its sessions are cancelled.").
+			With("state", string(p.State)).With("plan_id", p.ID)
+	}
+	p.Withdrawn = true
 	return nil
 }
 

@@ -230,6 +230,41 @@ func TestCatalogueDefectsAreNamed(t *testing.T) {
 		{"template without courses", `[{"course_id": "massage", "discipline": "MASSAGE"}]`, `[]`, "templates[3].courses"},
 		{"template too short", `"value": 8, "source"`, `"value": 2, "source"`, "templates[2].courses[0].weeks"},
 		{"template's name", `"name": "Physiotherapy course"`, `"name": ""`, "templates[0]"},
+		{"no ladder", `"ladder": ["SELF_CARE", "CONSERVATIVE", "MEDICATION", "INJECTION", "SURGERY"]`, `"ladder": []`, "ladder"},
+		{"step not on the ladder", `"step": "INJECTION"`, `"step": "MAGIC"`, "disciplines[4].step"},
+		{"no session", `"default": 4, "min": 1, "max": 12`, `"default": 4, "min": 0, "max": 12`, "disciplines[3].sessions.min"},
+		{"review after weeks never", `"review_after_weeks": [6]`, `"review_after_weeks": [9]`, "disciplines[0].review_after_weeks"},
+		{"minutes without source", `"minutes_source": "S4 (F131)`, `"information": [], "review_source": "S4 (F131)`, "disciplines[3].minutes_source"},
+		{"causes without source", `"causes_source": "S0 (F145)`, `"step_up_source": "S0 (F145)`, "disciplines[1].causes_source"},
+		{"step up without source", `"step_up_source": "S0 (F180)`, `"credential_source": "S0 (F180)`, "disciplines[4].step_up_source"},
+		{"credential without source", `"credential_source": "S4 (F162)`, `"step_up_source": "S4 (F162)`, "disciplines[2].credential_source"},
+		{"indication without source", `"indication_source": "S4, S0 (F120)`, `"credential_source": "S4, S0 (F120)`, "disciplines[4].indication_source"},
+		{"unknown indication", `["pain_score", "duration_weeks"]`, `["mood"]`, "disciplines[4].indication"},
+		{"information without text", `"text": "Very thin`, `"text": "", "label": "Very thin`, "disciplines[2].information[0]"},
+		{"procedure twice", `"code": "TRACTION"`, `"code": "STRETCHING"`, "procedures[1].code"},
+		{"procedure without source", `"source": "S4 (F142)"}`, `"source": ""}`, "procedures[0].source"},
+		{"procedure of no care", `"disciplines": ["ACUPUNCTURE"]`, `"disciplines": []`, "procedures[4].disciplines"},
+		{"procedure of unknown care", `"disciplines": ["ACUPUNCTURE"]`, `"disciplines": ["REIKI"]`, "procedures[4].disciplines"},
+		{"no cause codes", `"cause_codes": ["POSTURE"`, `"cause_codes": [], "x": ["POSTURE"`, "x"},
+		{"policy without source", `"no_show_counts": {"value": false, "source": "clinic default: a session that was not given is not used up; S4 names none"}`, `"no_show_counts": {"value": false, "source": ""}`, "no_show_counts"},
+		{"template without id", `"template_id": "massage"`, `"template_id": ""`, "templates[3].template_id"},
+		{"template's purpose", `"purpose": "Pain of up to six weeks."`, `"purpose": ""`, "templates[2].purpose"},
+		{"template without end", `"validity_weeks": {"value": 16,`, `"validity_weeks": {"value": 0,`, "templates[5].validity_weeks.value"},
+		{"template's end without source", `"validity_weeks": {"value": 8, "source": "clinic default"}`, `"validity_weeks": {"value": 8, "source": ""}`, "templates[2].validity_weeks.source"},
+		{"course twice", `{"course_id": "massage", "discipline": "MASSAGE"}
+      ]`, `{"course_id": "physiotherapy", "discipline": "MASSAGE"}
+      ]`, "templates[6].courses[1].course_id"},
+		{"template's goal", `{"code": "STRESS",`, `{"code": "JOY",`, "templates[5].goals[0].code"},
+		{"template's measure", `"measure": "PHQ4"`, `"measure": "ODI"`, "templates[5].goals[0].measure"},
+		{"target without measure", `{"code": "STRAIN",`, `{"target": 3, "code": "STRAIN",`, "templates[3].goals[0].measure"},
+		{"template without the goal that is needed", `"goals": [{"code": "MOBILITY", "text": "Move the upper back freely"}]`, `"goals": []`, "templates[1].goals"},
+		{"template with a cause that is refused", `"purpose": "Stiffness,`, `"cause_codes": ["TUMOUR"], "purpose": "Stiffness,`, "templates[1].cause_codes"},
+		{"template without the cause that is needed", `"cause_codes": ["FACET"],
+      "courses": [{"course_id": "injection"`, `"cause_codes": ["OA"],
+      "courses": [{"course_id": "injection"`, "templates[4].cause_codes"},
+		{"template with an unknown cause", `"purpose": "Stress that`, `"cause_codes": ["GHOST"], "purpose": "Stress that`, "templates[5].cause_codes"},
+		{"template's procedure", `{"course_id": "cbt", "discipline": "CBT"}`, `{"course_id": "cbt", "discipline": "CBT", "procedures": ["EMS"]}`, "templates[5].courses[0].procedures[0]"},
+		{"template's review never reached", `{"course_id": "cbt", "discipline": "CBT"}`, `{"course_id": "cbt", "discipline": "CBT", "review_after_sessions": [9]}`, "templates[5].courses[0].review_after_sessions"},
 		{"trailing text", "S4 names none\"}\n}\n", "S4 names none\"}\n}\n[]", "catalogue"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -245,5 +280,31 @@ func TestCatalogueDefectsAreNamed(t *testing.T) {
 				t.Errorf("error %v, want one that names %s", err, c.want)
 			}
 		})
+	}
+}
+
+// F152: a week with fewer sessions than two is named; the last one may be thin.
+func TestThinWeeks(t *testing.T) {
+	t.Parallel()
+	s := situation(t, "physiotherapy").having(ask("a", 0, 9), ask("b", 2, 9), ask("c", 8, 9), ask("d", 21, 9))
+	if diff := cmp.Diff([]string{"2027-W02", "2027-W03"}, ThinWeeks(s.Course, s.Sessions)); diff != "" {
+		t.Errorf("thin weeks (-want +got)\n%s", diff)
+	}
+	s.Course.PerWeekMin = 0
+	if got := ThinWeeks(s.Course, s.Sessions); got != nil {
+		t.Errorf("no least number, and %v", got)
+	}
+}
+
+// F120: what an order should name and does not.
+func TestMissingOfAnOrder(t *testing.T) {
+	t.Parallel()
+	p := drafted(t, Wish{TemplateID: "injection_physiotherapy"})
+	if diff := cmp.Diff([]string{"indication.pain_score", "indication.duration_weeks"}, StandardCatalogue().Missing(p)); diff != "" {
+		t.Errorf("missing (-want +got)\n%s", diff)
+	}
+	p.Indication = Indication{PainScore: 8, DurationWeeks: 20}
+	if got := StandardCatalogue().Missing(p); got != nil {
+		t.Errorf("missing %v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -52,6 +53,19 @@ func clinicianTable(c Catalogue) string {
 		line("minutes", fmt.Sprintf("first %d, later %v", d.FirstMinutes, d.Minutes), d.MinutesSource)
 		line("causes", fmt.Sprintf("needs %v, not with %v", d.CausesRequired, d.CausesRefused), d.CausesSource)
 		line("step up", "needs milder care on record, or a reason", d.StepUpSource)
+		line("credential", d.Credential, d.CredentialSource)
+		line("order names", strings.Join(d.Indication, ", "), d.IndicationSource)
+		fmt.Fprintf(&b, "  %-16s %s\n", "step", d.Step)
+		for _, i := range d.Information {
+			line("patients read", strings.TrimSpace(i.Label+" "+i.Text), i.Source)
+		}
+	}
+	fmt.Fprintf(&b, "\nLadder: %s. %s\n\nProcedures within sessions\n", strings.Join(c.Ladder, ", "), c.LadderSource)
+	for _, p := range c.Procedures {
+		fmt.Fprintf(&b, "  %-20s %s; contraindications of %s  %s\n", p.Code, strings.Join(p.Disciplines, ", "), cmp.Or(p.Modality, "its course only"), p.Source)
+		if p.EvidenceNote != "" {
+			fmt.Fprintf(&b, "  %-20s note: %s\n", "", p.EvidenceNote)
+		}
 	}
 	b.WriteString("\nTemplates\n")
 	for _, t := range c.Templates {

@@ -24,6 +24,9 @@ type body struct {
 	CloseReason     string        `json:"close_reason,omitempty"`
 	Note            string        `json:"note,omitempty"`
 	Reviews         []plan.Review `json:"reviews,omitempty"`
+	Withdrawn       bool          `json:"withdrawn,omitempty"`
+
+	Indication plan.Indication `json:"indication,omitzero"`
 }
 
 const planColumns = `plan_id, patient_id, origin_patient_id, state, start_date, expire_date, body, created_at, activated_at, closed_at, version`
@@ -32,7 +35,7 @@ func bodyOf(p plan.Plan) (string, error) {
 	return encode(body{
 		TemplateID: p.TemplateID, TemplateVersion: p.TemplateVersion, Name: p.Name, Courses: p.Courses, CauseCodes: p.CauseCodes,
 		Goals: p.Goals, Decision: p.Decision, ResponsibleID: p.ResponsibleID, ValidityWeeks: p.ValidityWeeks,
-		CloseReason: p.CloseReason, Note: p.Note, Reviews: p.Reviews,
+		CloseReason: p.CloseReason, Note: p.Note, Reviews: p.Reviews, Withdrawn: p.Withdrawn, Indication: p.Indication,
 	})
 }
 
@@ -52,7 +55,8 @@ func scanPlan(row scanner, more ...any) (plan.Plan, error) {
 	}
 	p.TemplateID, p.TemplateVersion, p.Name, p.Courses, p.CauseCodes = b.TemplateID, b.TemplateVersion, b.Name, b.Courses, b.CauseCodes
 	p.Goals, p.Decision, p.ResponsibleID, p.ValidityWeeks = b.Goals, b.Decision, b.ResponsibleID, b.ValidityWeeks
-	p.CloseReason, p.Note, p.Reviews = b.CloseReason, b.Note, b.Reviews
+	p.CloseReason, p.Note, p.Reviews, p.Withdrawn = b.CloseReason, b.Note, b.Reviews, b.Withdrawn
+	p.Indication = b.Indication
 	p.CreatedAt, p.ActivatedAt, p.ClosedAt = instant(created), instant(activated), instant(closed)
 	return p, nil
 }
@@ -124,7 +128,7 @@ type Standing struct {
 	Blocks    plan.Blocks
 	// PractitionerKnown is false when directory was never asked about the practitioner.
 	PractitionerKnown bool
-	Profession        string
+	Practitioner      plan.Practitioner
 	// TimeZone is the clinic's; empty when directory was never asked.
 	TimeZone string
 }
@@ -133,20 +137,20 @@ type Standing struct {
 // one query, or NOT_FOUND when there is no such plan.
 func StandingOf(tx *sqldb.Tx, clinicID, planID, practitionerID string) (Standing, error) {
 	var s Standing
-	var hard, soft, profession, zone sql.NullString
+	var hard, soft, profession, credentials, zone sql.NullString
 	p, err := scanPlan(tx.QueryRow(`SELECT p.plan_id, p.patient_id, p.origin_patient_id, p.state, p.start_date, p.expire_date, p.body,
-		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession, c.time_zone
+		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession, r.credentials, c.time_zone
 		FROM plans p
 		LEFT JOIN clinics c ON c.clinic_id = p.clinic_id
 		LEFT JOIN patient_gates g ON g.clinic_id = p.clinic_id AND g.patient_id = p.patient_id
 		LEFT JOIN practitioners r ON r.clinic_id = p.clinic_id AND r.practitioner_id = $3
-		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession, &zone)
+		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession, &credentials, &zone)
 	if err != nil {
 		return Standing{}, none(err, "plan")
 	}
 	s.Plan, s.GateKnown, s.TimeZone = p, hard.Valid, zone.String
-	s.PractitionerKnown, s.Profession = profession.Valid || practitionerID == "", profession.String
-	return s, errors.Join(decode(hard.String, &s.Blocks.Hard), decode(soft.String, &s.Blocks.Soft))
+	s.PractitionerKnown, s.Practitioner.Profession = profession.Valid || practitionerID == "", profession.String
+	return s, errors.Join(decode(hard.String, &s.Blocks.Hard), decode(soft.String, &s.Blocks.Soft), decode(credentials.String, &s.Practitioner.Credentials))
 }
 
 // ExpiredBefore gives plans that are active or paused and whose last day is before a date.
@@ -260,19 +264,30 @@ func GateOf(tx *sqldb.Tx, clinicID, patientID string) (Gate, bool, error) {
 	return g, true, errors.Join(decode(hard, &g.Blocks.Hard), decode(soft, &g.Blocks.Soft))
 }
 
-// Profession gives what directory said of a practitioner, and whether it was ever asked.
-func Profession(tx *sqldb.Tx, clinicID, practitionerID string) (profession string, known bool, err error) {
-	err = tx.QueryRow(`SELECT profession FROM practitioners WHERE clinic_id = $1 AND practitioner_id = $2`, clinicID, practitionerID).Scan(&profession)
+// PractitionerByID gives what directory said of a practitioner, and whether it was ever
+// asked.
+func PractitionerByID(tx *sqldb.Tx, clinicID, practitionerID string) (p plan.Practitioner, known bool, err error) {
+	var credentials string
+	err = tx.QueryRow(`SELECT profession, credentials FROM practitioners WHERE clinic_id = $1 AND practitioner_id = $2`, clinicID, practitionerID).
+		Scan(&p.Profession, &credentials)
 	if errors.Is(err, sqldb.ErrNoRows) {
-		return "", false, nil
+		return plan.Practitioner{}, false, nil
 	}
-	return profession, err == nil, err
+	if err != nil {
+		return plan.Practitioner{}, false, err
+	}
+	return p, true, decode(credentials, &p.Credentials)
 }
 
 // PutPractitioner keeps what directory said of a practitioner.
-func PutPractitioner(tx *sqldb.Tx, clinicID, practitionerID, profession string) error {
-	_, err := tx.Exec(`INSERT INTO practitioners (clinic_id, practitioner_id, profession) VALUES ($1, $2, $3)
-		ON CONFLICT (clinic_id, practitioner_id) DO UPDATE SET profession = excluded.profession`, clinicID, practitionerID, profession)
+func PutPractitioner(tx *sqldb.Tx, clinicID, practitionerID string, p plan.Practitioner) error {
+	credentials, err := encode(p.Credentials)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO practitioners (clinic_id, practitioner_id, profession, credentials) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (clinic_id, practitioner_id) DO UPDATE SET profession = excluded.profession, credentials = excluded.credentials`,
+		clinicID, practitionerID, p.Profession, credentials)
 	return err
 }
 

@@ -105,9 +105,14 @@ type BookingGate struct {
 	// empty when none.
 	TriageDate string `protobuf:"bytes,10,opt,name=triage_date,json=triageDate,proto3" json:"triage_date,omitempty"`
 	// True: the level comes from an unfinished form.
-	Provisional   bool `protobuf:"varint,11,opt,name=provisional,proto3" json:"provisional,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Provisional bool `protobuf:"varint,11,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// Kinds of care that no appointment is for by itself, such as ELECTROTHERAPY or HEAT, and that
+	// a HARD contraindication blocks.
+	BlockedModalities []*ModalityBlock `protobuf:"bytes,12,rep,name=blocked_modalities,json=blockedModalities,proto3" json:"blocked_modalities,omitempty"`
+	// Such kinds of care that wait for a clinician's release.
+	ReleaseNeededModalities []*ModalityBlock `protobuf:"bytes,13,rep,name=release_needed_modalities,json=releaseNeededModalities,proto3" json:"release_needed_modalities,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *BookingGate) Reset() {
@@ -215,6 +220,20 @@ func (x *BookingGate) GetProvisional() bool {
 		return x.Provisional
 	}
 	return false
+}
+
+func (x *BookingGate) GetBlockedModalities() []*ModalityBlock {
+	if x != nil {
+		return x.BlockedModalities
+	}
+	return nil
+}
+
+func (x *BookingGate) GetReleaseNeededModalities() []*ModalityBlock {
+	if x != nil {
+		return x.ReleaseNeededModalities
+	}
+	return nil
 }
 
 // GateAllowance is one kind of visit that may be booked.
@@ -349,7 +368,7 @@ var File_upright_intake_v1_gate_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_gate_proto_rawDesc = "" +
 	"\n" +
-	"\x1cupright/intake/v1/gate.proto\x12\x11upright.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/type/v1/clinical.proto\"\xeb\x04\n" +
+	"\x1cupright/intake/v1/gate.proto\x12\x11upright.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eupright/intake/v1/triage.proto\x1a\x1eupright/type/v1/clinical.proto\"\x9a\x06\n" +
 	"\vBookingGate\x12\x1d\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tR\tpatientId\x12\x18\n" +
@@ -365,7 +384,9 @@ const file_upright_intake_v1_gate_proto_rawDesc = "" +
 	"\vtriage_date\x18\n" +
 	" \x01(\tR\n" +
 	"triageDate\x12 \n" +
-	"\vprovisional\x18\v \x01(\bR\vprovisional\"]\n" +
+	"\vprovisional\x18\v \x01(\bR\vprovisional\x12O\n" +
+	"\x12blocked_modalities\x18\f \x03(\v2 .upright.intake.v1.ModalityBlockR\x11blockedModalities\x12\\\n" +
+	"\x19release_needed_modalities\x18\r \x03(\v2 .upright.intake.v1.ModalityBlockR\x17releaseNeededModalities\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STATE_NOT_SCREENED\x10\x01\x12\x12\n" +
@@ -404,9 +425,10 @@ var file_upright_intake_v1_gate_proto_goTypes = []any{
 	(*GateBlock)(nil),             // 3: upright.intake.v1.GateBlock
 	(v1.TriageLevel)(0),           // 4: upright.type.v1.TriageLevel
 	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(v1.VisitKind)(0),             // 6: upright.type.v1.VisitKind
-	(v1.Discipline)(0),            // 7: upright.type.v1.Discipline
-	(v1.VisitMode)(0),             // 8: upright.type.v1.VisitMode
+	(*ModalityBlock)(nil),         // 6: upright.intake.v1.ModalityBlock
+	(v1.VisitKind)(0),             // 7: upright.type.v1.VisitKind
+	(v1.Discipline)(0),            // 8: upright.type.v1.Discipline
+	(v1.VisitMode)(0),             // 9: upright.type.v1.VisitMode
 }
 var file_upright_intake_v1_gate_proto_depIdxs = []int32{
 	0,  // 0: upright.intake.v1.BookingGate.state:type_name -> upright.intake.v1.BookingGate.State
@@ -415,15 +437,17 @@ var file_upright_intake_v1_gate_proto_depIdxs = []int32{
 	3,  // 3: upright.intake.v1.BookingGate.blocked:type_name -> upright.intake.v1.GateBlock
 	3,  // 4: upright.intake.v1.BookingGate.release_needed:type_name -> upright.intake.v1.GateBlock
 	5,  // 5: upright.intake.v1.BookingGate.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: upright.intake.v1.GateAllowance.kind:type_name -> upright.type.v1.VisitKind
-	7,  // 7: upright.intake.v1.GateAllowance.disciplines:type_name -> upright.type.v1.Discipline
-	8,  // 8: upright.intake.v1.GateAllowance.modes:type_name -> upright.type.v1.VisitMode
-	7,  // 9: upright.intake.v1.GateBlock.discipline:type_name -> upright.type.v1.Discipline
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 6: upright.intake.v1.BookingGate.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
+	6,  // 7: upright.intake.v1.BookingGate.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
+	7,  // 8: upright.intake.v1.GateAllowance.kind:type_name -> upright.type.v1.VisitKind
+	8,  // 9: upright.intake.v1.GateAllowance.disciplines:type_name -> upright.type.v1.Discipline
+	9,  // 10: upright.intake.v1.GateAllowance.modes:type_name -> upright.type.v1.VisitMode
+	8,  // 11: upright.intake.v1.GateBlock.discipline:type_name -> upright.type.v1.Discipline
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_gate_proto_init() }
@@ -431,6 +455,7 @@ func file_upright_intake_v1_gate_proto_init() {
 	if File_upright_intake_v1_gate_proto != nil {
 		return
 	}
+	file_upright_intake_v1_triage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -36,9 +36,9 @@ type EntitlementServiceClient interface {
 	// The same entitlement ids again return the same answer. Refusals are
 	// FAILED_PRECONDITION with one of the reasons PLAN_NOT_ACTIVE, PLAN_EXPIRED, PLAN_LIMIT,
 	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, SESSION_LENGTH, CONTRAINDICATED, RELEASE_NEEDED,
-	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, PLAN_REQUIRED; metadata name the
+	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, CREDENTIAL_MISSING, CREDENTIAL_EXPIRED, PLAN_REQUIRED; metadata name the
 	// rule, the records ("blocking") and next_eligible_date where a later date would be
-	// allowed. A claim whose outcome was recorded before it arrived returns the claim in the
+	// allowed; for PLAN_LIMIT, where a session that is added or freed would be. A claim whose outcome was recorded before it arrived returns the claim in the
 	// state that follows from the outcome, for VOID as RELEASED. ABORTED /
 	// ENTITLEMENT_REUSED: the id was used for another session or another claim replaces the
 	// same one. UNAVAILABLE / CATCHING_UP is returned after a start until plans has read
@@ -100,9 +100,9 @@ type EntitlementServiceServer interface {
 	// The same entitlement ids again return the same answer. Refusals are
 	// FAILED_PRECONDITION with one of the reasons PLAN_NOT_ACTIVE, PLAN_EXPIRED, PLAN_LIMIT,
 	// PLAN_FREQUENCY, PLAN_GAP, REVIEW_DUE, SESSION_LENGTH, CONTRAINDICATED, RELEASE_NEEDED,
-	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, PLAN_REQUIRED; metadata name the
+	// INJECTION_LIMIT, WRONG_DISCIPLINE, WRONG_PROFESSION, CREDENTIAL_MISSING, CREDENTIAL_EXPIRED, PLAN_REQUIRED; metadata name the
 	// rule, the records ("blocking") and next_eligible_date where a later date would be
-	// allowed. A claim whose outcome was recorded before it arrived returns the claim in the
+	// allowed; for PLAN_LIMIT, where a session that is added or freed would be. A claim whose outcome was recorded before it arrived returns the claim in the
 	// state that follows from the outcome, for VOID as RELEASED. ABORTED /
 	// ENTITLEMENT_REUSED: the id was used for another session or another claim replaces the
 	// same one. UNAVAILABLE / CATCHING_UP is returned after a start until plans has read

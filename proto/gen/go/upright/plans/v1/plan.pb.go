@@ -40,7 +40,17 @@ type PlanTemplate struct {
 	// How long a plan made from it stays in force after its start, in weeks.
 	ValidityWeeks int32 `protobuf:"varint,6,opt,name=validity_weeks,json=validityWeeks,proto3" json:"validity_weeks,omitempty"`
 	// Causes that the template suits; empty means any.
-	CauseCodes    []string `protobuf:"bytes,7,rep,name=cause_codes,json=causeCodes,proto3" json:"cause_codes,omitempty"`
+	CauseCodes []string `protobuf:"bytes,7,rep,name=cause_codes,json=causeCodes,proto3" json:"cause_codes,omitempty"`
+	// Goals that a plan made from it starts with.
+	Goals []*Goal `protobuf:"bytes,8,rep,name=goals,proto3" json:"goals,omitempty"`
+	// UPRIGHT for one that ships, CLINIC for the clinic's own.
+	Origin string `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`
+	// True: no plan is made from it any more.
+	Retired bool `protobuf:"varint,10,opt,name=retired,proto3" json:"retired,omitempty"`
+	// Where its numbers come from.
+	Source string `protobuf:"bytes,11,opt,name=source,proto3" json:"source,omitempty"`
+	// Version of the clinic's own, to be sent back with changes; empty for one that ships.
+	Etag          string `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,6 +134,233 @@ func (x *PlanTemplate) GetCauseCodes() []string {
 	return nil
 }
 
+func (x *PlanTemplate) GetGoals() []*Goal {
+	if x != nil {
+		return x.Goals
+	}
+	return nil
+}
+
+func (x *PlanTemplate) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *PlanTemplate) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
+func (x *PlanTemplate) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PlanTemplate) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// PlanTemplateVersion is a clinic's own template as it stood after one change.
+type PlanTemplateVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template then.
+	Template *PlanTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	// The account that changed it.
+	ChangedBy string `protobuf:"bytes,2,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// When.
+	ChangeTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_time,json=changeTime,proto3" json:"change_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanTemplateVersion) Reset() {
+	*x = PlanTemplateVersion{}
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanTemplateVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanTemplateVersion) ProtoMessage() {}
+
+func (x *PlanTemplateVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanTemplateVersion.ProtoReflect.Descriptor instead.
+func (*PlanTemplateVersion) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PlanTemplateVersion) GetTemplate() *PlanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+func (x *PlanTemplateVersion) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *PlanTemplateVersion) GetChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeTime
+	}
+	return nil
+}
+
+// Procedure is something that is done within sessions of a course.
+type Procedure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code, for example TRACTION.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Kind of care whose contraindications hold for it beside those of the course; may be empty.
+	Modality string `protobuf:"bytes,2,opt,name=modality,proto3" json:"modality,omitempty"`
+	// Where it comes from.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// What published guidance says where it differs; clinicians only.
+	EvidenceNote  string `protobuf:"bytes,4,opt,name=evidence_note,json=evidenceNote,proto3" json:"evidence_note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Procedure) Reset() {
+	*x = Procedure{}
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Procedure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Procedure) ProtoMessage() {}
+
+func (x *Procedure) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Procedure.ProtoReflect.Descriptor instead.
+func (*Procedure) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Procedure) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Procedure) GetModality() string {
+	if x != nil {
+		return x.Modality
+	}
+	return ""
+}
+
+func (x *Procedure) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Procedure) GetEvidenceNote() string {
+	if x != nil {
+		return x.EvidenceNote
+	}
+	return ""
+}
+
+// Indication is why a procedure is ordered, beside its cause.
+type Indication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pain, 1 to 10; 0 is not said.
+	PainScore int32 `protobuf:"varint,1,opt,name=pain_score,json=painScore,proto3" json:"pain_score,omitempty"`
+	// For how many weeks there has been pain; 0 is not said.
+	DurationWeeks int32 `protobuf:"varint,2,opt,name=duration_weeks,json=durationWeeks,proto3" json:"duration_weeks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Indication) Reset() {
+	*x = Indication{}
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Indication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Indication) ProtoMessage() {}
+
+func (x *Indication) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Indication.ProtoReflect.Descriptor instead.
+func (*Indication) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Indication) GetPainScore() int32 {
+	if x != nil {
+		return x.PainScore
+	}
+	return 0
+}
+
+func (x *Indication) GetDurationWeeks() int32 {
+	if x != nil {
+		return x.DurationWeeks
+	}
+	return 0
+}
+
 // TemplateCourse is a course of a template: the values it starts with and the limits
 // within which a clinician may change them.
 type TemplateCourse struct {
@@ -164,13 +401,17 @@ type TemplateCourse struct {
 	Sources []*NumberSource `protobuf:"bytes,16,rep,name=sources,proto3" json:"sources,omitempty"`
 	// Weeks after the first delivered session after which a review is due.
 	ReviewAfterWeeks []int32 `protobuf:"varint,17,rep,packed,name=review_after_weeks,json=reviewAfterWeeks,proto3" json:"review_after_weeks,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What is done within its sessions.
+	Procedures []*Procedure `protobuf:"bytes,18,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	// Procedures that may be chosen for it.
+	ProceduresOffered []*Procedure `protobuf:"bytes,19,rep,name=procedures_offered,json=proceduresOffered,proto3" json:"procedures_offered,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *TemplateCourse) Reset() {
 	*x = TemplateCourse{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[1]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -182,7 +423,7 @@ func (x *TemplateCourse) String() string {
 func (*TemplateCourse) ProtoMessage() {}
 
 func (x *TemplateCourse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[1]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -195,7 +436,7 @@ func (x *TemplateCourse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateCourse.ProtoReflect.Descriptor instead.
 func (*TemplateCourse) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{1}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TemplateCourse) GetCourseId() string {
@@ -317,6 +558,20 @@ func (x *TemplateCourse) GetReviewAfterWeeks() []int32 {
 	return nil
 }
 
+func (x *TemplateCourse) GetProcedures() []*Procedure {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
+func (x *TemplateCourse) GetProceduresOffered() []*Procedure {
+	if x != nil {
+		return x.ProceduresOffered
+	}
+	return nil
+}
+
 // NumberSource says where a number of a template comes from.
 type NumberSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -332,7 +587,7 @@ type NumberSource struct {
 
 func (x *NumberSource) Reset() {
 	*x = NumberSource{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[2]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +599,7 @@ func (x *NumberSource) String() string {
 func (*NumberSource) ProtoMessage() {}
 
 func (x *NumberSource) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[2]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +612,7 @@ func (x *NumberSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumberSource.ProtoReflect.Descriptor instead.
 func (*NumberSource) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{2}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *NumberSource) GetField() string {
@@ -427,14 +682,21 @@ type Plan struct {
 	// When it was put into force; absent before.
 	ActivateTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=activate_time,json=activateTime,proto3" json:"activate_time,omitempty"`
 	// When it was closed; absent before.
-	CloseTime     *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CloseTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
+	// Why a procedure is ordered, beside the causes.
+	Indication *Indication `protobuf:"bytes,22,opt,name=indication,proto3" json:"indication,omitempty"`
+	// What of the order nobody has filled in, for example "indication.pain_score"; clinicians
+	// only.
+	Missing []string `protobuf:"bytes,23,rep,name=missing,proto3" json:"missing,omitempty"`
+	// True: a clinician has confirmed that the sessions to come are cancelled.
+	SessionsWithdrawn bool `protobuf:"varint,24,opt,name=sessions_withdrawn,json=sessionsWithdrawn,proto3" json:"sessions_withdrawn,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[3]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +708,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[3]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +721,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{3}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Plan) GetPlanId() string {
@@ -609,6 +871,27 @@ func (x *Plan) GetCloseTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Plan) GetIndication() *Indication {
+	if x != nil {
+		return x.Indication
+	}
+	return nil
+}
+
+func (x *Plan) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Plan) GetSessionsWithdrawn() bool {
+	if x != nil {
+		return x.SessionsWithdrawn
+	}
+	return false
+}
+
 // Course is a number of sessions of one kind of care within a plan.
 type Course struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -640,13 +923,20 @@ type Course struct {
 	PlannedDates []string `protobuf:"bytes,13,rep,name=planned_dates,json=plannedDates,proto3" json:"planned_dates,omitempty"`
 	// Weeks after the first delivered session after which a review is due.
 	ReviewAfterWeeks []int32 `protobuf:"varint,14,rep,packed,name=review_after_weeks,json=reviewAfterWeeks,proto3" json:"review_after_weeks,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What is done within its sessions.
+	Procedures []*Procedure `protobuf:"bytes,15,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	// ISO weeks, for example "2027-W02", between the first session and the last that have fewer
+	// than per_week_min. A warning only.
+	ThinWeeks []string `protobuf:"bytes,16,rep,name=thin_weeks,json=thinWeeks,proto3" json:"thin_weeks,omitempty"`
+	// What the patient may read before sessions.
+	Information   []*CourseInformation `protobuf:"bytes,17,rep,name=information,proto3" json:"information,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Course) Reset() {
 	*x = Course{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[4]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +948,7 @@ func (x *Course) String() string {
 func (*Course) ProtoMessage() {}
 
 func (x *Course) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[4]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +961,7 @@ func (x *Course) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Course.ProtoReflect.Descriptor instead.
 func (*Course) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{4}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Course) GetCourseId() string {
@@ -772,6 +1062,100 @@ func (x *Course) GetReviewAfterWeeks() []int32 {
 	return nil
 }
 
+func (x *Course) GetProcedures() []*Procedure {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
+func (x *Course) GetThinWeeks() []string {
+	if x != nil {
+		return x.ThinWeeks
+	}
+	return nil
+}
+
+func (x *Course) GetInformation() []*CourseInformation {
+	if x != nil {
+		return x.Information
+	}
+	return nil
+}
+
+// CourseInformation is a text for patients about a kind of care.
+type CourseInformation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code, for example POPPING_SOUND.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The text.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// TRADITIONAL for a claim that is not a medical fact; else empty.
+	Label string `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	// Where it comes from.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CourseInformation) Reset() {
+	*x = CourseInformation{}
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CourseInformation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CourseInformation) ProtoMessage() {}
+
+func (x *CourseInformation) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CourseInformation.ProtoReflect.Descriptor instead.
+func (*CourseInformation) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CourseInformation) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CourseInformation) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CourseInformation) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *CourseInformation) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 // SessionCounts is what became of a course's sessions.
 type SessionCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -789,7 +1173,7 @@ type SessionCounts struct {
 
 func (x *SessionCounts) Reset() {
 	*x = SessionCounts{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[5]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1185,7 @@ func (x *SessionCounts) String() string {
 func (*SessionCounts) ProtoMessage() {}
 
 func (x *SessionCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[5]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1198,7 @@ func (x *SessionCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionCounts.ProtoReflect.Descriptor instead.
 func (*SessionCounts) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{5}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SessionCounts) GetPlanned() int32 {
@@ -866,7 +1250,7 @@ type Goal struct {
 
 func (x *Goal) Reset() {
 	*x = Goal{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[6]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1262,7 @@ func (x *Goal) String() string {
 func (*Goal) ProtoMessage() {}
 
 func (x *Goal) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[6]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1275,7 @@ func (x *Goal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goal.ProtoReflect.Descriptor instead.
 func (*Goal) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{6}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Goal) GetCode() string {
@@ -957,7 +1341,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[7]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1353,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[7]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1366,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{7}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Decision) GetOptionsShown() []string {
@@ -1043,7 +1427,7 @@ type Review struct {
 
 func (x *Review) Reset() {
 	*x = Review{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[8]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1439,7 @@ func (x *Review) String() string {
 func (*Review) ProtoMessage() {}
 
 func (x *Review) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[8]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1452,7 @@ func (x *Review) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Review.ProtoReflect.Descriptor instead.
 func (*Review) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{8}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Review) GetCourseId() string {
@@ -1137,7 +1521,7 @@ type PlanVersion struct {
 
 func (x *PlanVersion) Reset() {
 	*x = PlanVersion{}
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1533,7 @@ func (x *PlanVersion) String() string {
 func (*PlanVersion) ProtoMessage() {}
 
 func (x *PlanVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_plans_v1_plan_proto_msgTypes[9]
+	mi := &file_upright_plans_v1_plan_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1546,7 @@ func (x *PlanVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanVersion.ProtoReflect.Descriptor instead.
 func (*PlanVersion) Descriptor() ([]byte, []int) {
-	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{9}
+	return file_upright_plans_v1_plan_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PlanVersion) GetPlan() *Plan {
@@ -1197,7 +1581,7 @@ var File_upright_plans_v1_plan_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1bupright/plans/v1/plan.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n" +
+	"\x1bupright/plans/v1/plan.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x03\n" +
 	"\fPlanTemplate\x12\x1f\n" +
 	"\vtemplate_id\x18\x01 \x01(\tR\n" +
 	"templateId\x12\x18\n" +
@@ -1207,7 +1591,31 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\acourses\x18\x05 \x03(\v2 .upright.plans.v1.TemplateCourseR\acourses\x12%\n" +
 	"\x0evalidity_weeks\x18\x06 \x01(\x05R\rvalidityWeeks\x12\x1f\n" +
 	"\vcause_codes\x18\a \x03(\tR\n" +
-	"causeCodes\"\x82\x05\n" +
+	"causeCodes\x12,\n" +
+	"\x05goals\x18\b \x03(\v2\x16.upright.plans.v1.GoalR\x05goals\x12\x16\n" +
+	"\x06origin\x18\t \x01(\tR\x06origin\x12\x18\n" +
+	"\aretired\x18\n" +
+	" \x01(\bR\aretired\x12\x16\n" +
+	"\x06source\x18\v \x01(\tR\x06source\x12\x12\n" +
+	"\x04etag\x18\f \x01(\tR\x04etag\"\xad\x01\n" +
+	"\x13PlanTemplateVersion\x12:\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x02 \x01(\tR\tchangedBy\x12;\n" +
+	"\vchange_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeTime\"x\n" +
+	"\tProcedure\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
+	"\bmodality\x18\x02 \x01(\tR\bmodality\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12#\n" +
+	"\revidence_note\x18\x04 \x01(\tR\fevidenceNote\"i\n" +
+	"\n" +
+	"Indication\x12(\n" +
+	"\n" +
+	"pain_score\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\n" +
+	"(\x00R\tpainScore\x121\n" +
+	"\x0eduration_weeks\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xd0((\x00R\rdurationWeeks\"\x8b\x06\n" +
 	"\x0eTemplateCourse\x12\x1b\n" +
 	"\tcourse_id\x18\x01 \x01(\tR\bcourseId\x12\x1e\n" +
 	"\n" +
@@ -1230,11 +1638,15 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\x0fsession_minutes\x18\x0e \x03(\x05R\x0esessionMinutes\x12 \n" +
 	"\vprofessions\x18\x0f \x03(\tR\vprofessions\x128\n" +
 	"\asources\x18\x10 \x03(\v2\x1e.upright.plans.v1.NumberSourceR\asources\x12,\n" +
-	"\x12review_after_weeks\x18\x11 \x03(\x05R\x10reviewAfterWeeks\"a\n" +
+	"\x12review_after_weeks\x18\x11 \x03(\x05R\x10reviewAfterWeeks\x12;\n" +
+	"\n" +
+	"procedures\x18\x12 \x03(\v2\x1b.upright.plans.v1.ProcedureR\n" +
+	"procedures\x12J\n" +
+	"\x12procedures_offered\x18\x13 \x03(\v2\x1b.upright.plans.v1.ProcedureR\x11proceduresOffered\"a\n" +
 	"\fNumberSource\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12#\n" +
-	"\revidence_note\x18\x03 \x01(\tR\fevidenceNote\"\xcd\x06\n" +
+	"\revidence_note\x18\x03 \x01(\tR\fevidenceNote\"\xd4\a\n" +
 	"\x04Plan\x12\x17\n" +
 	"\aplan_id\x18\x01 \x01(\tR\x06planId\x12\x1d\n" +
 	"\n" +
@@ -1264,7 +1676,12 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"createTime\x12?\n" +
 	"\ractivate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\factivateTime\x129\n" +
 	"\n" +
-	"close_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\"\xb1\x04\n" +
+	"close_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12<\n" +
+	"\n" +
+	"indication\x18\x16 \x01(\v2\x1c.upright.plans.v1.IndicationR\n" +
+	"indication\x12\x18\n" +
+	"\amissing\x18\x17 \x03(\tR\amissing\x12-\n" +
+	"\x12sessions_withdrawn\x18\x18 \x01(\bR\x11sessionsWithdrawn\"\xd4\x05\n" +
 	"\x06Course\x12\x1b\n" +
 	"\tcourse_id\x18\x01 \x01(\tR\bcourseId\x12,\n" +
 	"\x12template_course_id\x18\x02 \x01(\tR\x10templateCourseId\x12\x1e\n" +
@@ -1285,7 +1702,18 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\x15first_session_minutes\x18\v \x01(\x05R\x13firstSessionMinutes\x12'\n" +
 	"\x0fsession_minutes\x18\f \x03(\x05R\x0esessionMinutes\x12#\n" +
 	"\rplanned_dates\x18\r \x03(\tR\fplannedDates\x12,\n" +
-	"\x12review_after_weeks\x18\x0e \x03(\x05R\x10reviewAfterWeeks\"i\n" +
+	"\x12review_after_weeks\x18\x0e \x03(\x05R\x10reviewAfterWeeks\x12;\n" +
+	"\n" +
+	"procedures\x18\x0f \x03(\v2\x1b.upright.plans.v1.ProcedureR\n" +
+	"procedures\x12\x1d\n" +
+	"\n" +
+	"thin_weeks\x18\x10 \x03(\tR\tthinWeeks\x12E\n" +
+	"\vinformation\x18\x11 \x03(\v2#.upright.plans.v1.CourseInformationR\vinformation\"i\n" +
+	"\x11CourseInformation\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"i\n" +
 	"\rSessionCounts\x12\x18\n" +
 	"\aplanned\x18\x01 \x01(\x05R\aplanned\x12\x16\n" +
 	"\x06booked\x18\x02 \x01(\x05R\x06booked\x12\x12\n" +
@@ -1337,39 +1765,51 @@ func file_upright_plans_v1_plan_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_upright_plans_v1_plan_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_upright_plans_v1_plan_proto_goTypes = []any{
 	(*PlanTemplate)(nil),          // 0: upright.plans.v1.PlanTemplate
-	(*TemplateCourse)(nil),        // 1: upright.plans.v1.TemplateCourse
-	(*NumberSource)(nil),          // 2: upright.plans.v1.NumberSource
-	(*Plan)(nil),                  // 3: upright.plans.v1.Plan
-	(*Course)(nil),                // 4: upright.plans.v1.Course
-	(*SessionCounts)(nil),         // 5: upright.plans.v1.SessionCounts
-	(*Goal)(nil),                  // 6: upright.plans.v1.Goal
-	(*Decision)(nil),              // 7: upright.plans.v1.Decision
-	(*Review)(nil),                // 8: upright.plans.v1.Review
-	(*PlanVersion)(nil),           // 9: upright.plans.v1.PlanVersion
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*PlanTemplateVersion)(nil),   // 1: upright.plans.v1.PlanTemplateVersion
+	(*Procedure)(nil),             // 2: upright.plans.v1.Procedure
+	(*Indication)(nil),            // 3: upright.plans.v1.Indication
+	(*TemplateCourse)(nil),        // 4: upright.plans.v1.TemplateCourse
+	(*NumberSource)(nil),          // 5: upright.plans.v1.NumberSource
+	(*Plan)(nil),                  // 6: upright.plans.v1.Plan
+	(*Course)(nil),                // 7: upright.plans.v1.Course
+	(*CourseInformation)(nil),     // 8: upright.plans.v1.CourseInformation
+	(*SessionCounts)(nil),         // 9: upright.plans.v1.SessionCounts
+	(*Goal)(nil),                  // 10: upright.plans.v1.Goal
+	(*Decision)(nil),              // 11: upright.plans.v1.Decision
+	(*Review)(nil),                // 12: upright.plans.v1.Review
+	(*PlanVersion)(nil),           // 13: upright.plans.v1.PlanVersion
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_upright_plans_v1_plan_proto_depIdxs = []int32{
-	1,  // 0: upright.plans.v1.PlanTemplate.courses:type_name -> upright.plans.v1.TemplateCourse
-	2,  // 1: upright.plans.v1.TemplateCourse.sources:type_name -> upright.plans.v1.NumberSource
-	4,  // 2: upright.plans.v1.Plan.courses:type_name -> upright.plans.v1.Course
-	6,  // 3: upright.plans.v1.Plan.goals:type_name -> upright.plans.v1.Goal
-	7,  // 4: upright.plans.v1.Plan.decision:type_name -> upright.plans.v1.Decision
-	8,  // 5: upright.plans.v1.Plan.reviews:type_name -> upright.plans.v1.Review
-	10, // 6: upright.plans.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
-	10, // 7: upright.plans.v1.Plan.activate_time:type_name -> google.protobuf.Timestamp
-	10, // 8: upright.plans.v1.Plan.close_time:type_name -> google.protobuf.Timestamp
-	5,  // 9: upright.plans.v1.Course.sessions:type_name -> upright.plans.v1.SessionCounts
-	10, // 10: upright.plans.v1.Review.review_time:type_name -> google.protobuf.Timestamp
-	3,  // 11: upright.plans.v1.PlanVersion.plan:type_name -> upright.plans.v1.Plan
-	10, // 12: upright.plans.v1.PlanVersion.change_time:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 0: upright.plans.v1.PlanTemplate.courses:type_name -> upright.plans.v1.TemplateCourse
+	10, // 1: upright.plans.v1.PlanTemplate.goals:type_name -> upright.plans.v1.Goal
+	0,  // 2: upright.plans.v1.PlanTemplateVersion.template:type_name -> upright.plans.v1.PlanTemplate
+	14, // 3: upright.plans.v1.PlanTemplateVersion.change_time:type_name -> google.protobuf.Timestamp
+	5,  // 4: upright.plans.v1.TemplateCourse.sources:type_name -> upright.plans.v1.NumberSource
+	2,  // 5: upright.plans.v1.TemplateCourse.procedures:type_name -> upright.plans.v1.Procedure
+	2,  // 6: upright.plans.v1.TemplateCourse.procedures_offered:type_name -> upright.plans.v1.Procedure
+	7,  // 7: upright.plans.v1.Plan.courses:type_name -> upright.plans.v1.Course
+	10, // 8: upright.plans.v1.Plan.goals:type_name -> upright.plans.v1.Goal
+	11, // 9: upright.plans.v1.Plan.decision:type_name -> upright.plans.v1.Decision
+	12, // 10: upright.plans.v1.Plan.reviews:type_name -> upright.plans.v1.Review
+	14, // 11: upright.plans.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
+	14, // 12: upright.plans.v1.Plan.activate_time:type_name -> google.protobuf.Timestamp
+	14, // 13: upright.plans.v1.Plan.close_time:type_name -> google.protobuf.Timestamp
+	3,  // 14: upright.plans.v1.Plan.indication:type_name -> upright.plans.v1.Indication
+	9,  // 15: upright.plans.v1.Course.sessions:type_name -> upright.plans.v1.SessionCounts
+	2,  // 16: upright.plans.v1.Course.procedures:type_name -> upright.plans.v1.Procedure
+	8,  // 17: upright.plans.v1.Course.information:type_name -> upright.plans.v1.CourseInformation
+	14, // 18: upright.plans.v1.Review.review_time:type_name -> google.protobuf.Timestamp
+	6,  // 19: upright.plans.v1.PlanVersion.plan:type_name -> upright.plans.v1.Plan
+	14, // 20: upright.plans.v1.PlanVersion.change_time:type_name -> google.protobuf.Timestamp
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_proto_init() }
@@ -1383,7 +1823,7 @@ func file_upright_plans_v1_plan_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_proto_rawDesc), len(file_upright_plans_v1_plan_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -642,6 +642,162 @@ func (x *IssueRaised) GetDiscipline() v1.Discipline {
 	return v1.Discipline(0)
 }
 
+// IssueResolved: an issue was decided, or what raised it is gone.
+type IssueResolved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The issue.
+	IssueId string `protobuf:"bytes,3,opt,name=issue_id,json=issueId,proto3" json:"issue_id,omitempty"`
+	// Code of the rule.
+	Rule string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Appointments that it named and that no other open issue of the rule names.
+	AppointmentIds []string `protobuf:"bytes,5,rep,name=appointment_ids,json=appointmentIds,proto3" json:"appointment_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *IssueResolved) Reset() {
+	*x = IssueResolved{}
+	mi := &file_upright_plans_v1_plan_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueResolved) ProtoMessage() {}
+
+func (x *IssueResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueResolved.ProtoReflect.Descriptor instead.
+func (*IssueResolved) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IssueResolved) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *IssueResolved) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *IssueResolved) GetIssueId() string {
+	if x != nil {
+		return x.IssueId
+	}
+	return ""
+}
+
+func (x *IssueResolved) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *IssueResolved) GetAppointmentIds() []string {
+	if x != nil {
+		return x.AppointmentIds
+	}
+	return nil
+}
+
+// SessionsWithdrawn: a clinician has confirmed that booked sessions of a plan that is closed or
+// paused are to be cancelled. Told again, it changes nothing.
+type SessionsWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The plan.
+	PlanId string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// The appointments.
+	AppointmentIds []string `protobuf:"bytes,4,rep,name=appointment_ids,json=appointmentIds,proto3" json:"appointment_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SessionsWithdrawn) Reset() {
+	*x = SessionsWithdrawn{}
+	mi := &file_upright_plans_v1_plan_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionsWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionsWithdrawn) ProtoMessage() {}
+
+func (x *SessionsWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionsWithdrawn.ProtoReflect.Descriptor instead.
+func (*SessionsWithdrawn) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SessionsWithdrawn) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *SessionsWithdrawn) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *SessionsWithdrawn) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *SessionsWithdrawn) GetAppointmentIds() []string {
+	if x != nil {
+		return x.AppointmentIds
+	}
+	return nil
+}
+
 var File_upright_plans_v1_plan_events_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_events_proto_rawDesc = "" +
@@ -702,7 +858,20 @@ const file_upright_plans_v1_plan_events_proto_rawDesc = "" +
 	"\x13next_eligible_dates\x18\x06 \x03(\tR\x11nextEligibleDates\x12;\n" +
 	"\n" +
 	"discipline\x18\a \x01(\x0e2\x1b.upright.type.v1.DisciplineR\n" +
-	"disciplineB\xd2\x01\n" +
+	"discipline\"\xa3\x01\n" +
+	"\rIssueResolved\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tR\tpatientId\x12\x19\n" +
+	"\bissue_id\x18\x03 \x01(\tR\aissueId\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\x12'\n" +
+	"\x0fappointment_ids\x18\x05 \x03(\tR\x0eappointmentIds\"\x91\x01\n" +
+	"\x11SessionsWithdrawn\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tR\tpatientId\x12\x17\n" +
+	"\aplan_id\x18\x03 \x01(\tR\x06planId\x12'\n" +
+	"\x0fappointment_ids\x18\x04 \x03(\tR\x0eappointmentIdsB\xd2\x01\n" +
 	"\x14com.upright.plans.v1B\x0fPlanEventsProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -717,7 +886,7 @@ func file_upright_plans_v1_plan_events_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_events_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_upright_plans_v1_plan_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_upright_plans_v1_plan_events_proto_goTypes = []any{
 	(*PlanActivated)(nil),     // 0: upright.plans.v1.PlanActivated
 	(*PlanChanged)(nil),       // 1: upright.plans.v1.PlanChanged
@@ -727,15 +896,17 @@ var file_upright_plans_v1_plan_events_proto_goTypes = []any{
 	(*SessionsReleased)(nil),  // 5: upright.plans.v1.SessionsReleased
 	(*InjectionRecorded)(nil), // 6: upright.plans.v1.InjectionRecorded
 	(*IssueRaised)(nil),       // 7: upright.plans.v1.IssueRaised
-	(v1.Discipline)(0),        // 8: upright.type.v1.Discipline
+	(*IssueResolved)(nil),     // 8: upright.plans.v1.IssueResolved
+	(*SessionsWithdrawn)(nil), // 9: upright.plans.v1.SessionsWithdrawn
+	(v1.Discipline)(0),        // 10: upright.type.v1.Discipline
 }
 var file_upright_plans_v1_plan_events_proto_depIdxs = []int32{
-	8, // 0: upright.plans.v1.IssueRaised.discipline:type_name -> upright.type.v1.Discipline
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	10, // 0: upright.plans.v1.IssueRaised.discipline:type_name -> upright.type.v1.Discipline
+	1,  // [1:1] is the sub-list for method output_type
+	1,  // [1:1] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_events_proto_init() }
@@ -749,7 +920,7 @@ func file_upright_plans_v1_plan_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_events_proto_rawDesc), len(file_upright_plans_v1_plan_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

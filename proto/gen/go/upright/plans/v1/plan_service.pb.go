@@ -45,7 +45,9 @@ type CourseSpec struct {
 	// Sessions delivered after which a review is due.
 	ReviewAfterSessions []int32 `protobuf:"varint,8,rep,packed,name=review_after_sessions,json=reviewAfterSessions,proto3" json:"review_after_sessions,omitempty"`
 	// Civil dates meant for the sessions, YYYY-MM-DD; an injection series is checked as a whole.
-	PlannedDates  []string `protobuf:"bytes,9,rep,name=planned_dates,json=plannedDates,proto3" json:"planned_dates,omitempty"`
+	PlannedDates []string `protobuf:"bytes,9,rep,name=planned_dates,json=plannedDates,proto3" json:"planned_dates,omitempty"`
+	// What is done within the sessions, by code; empty takes the template's.
+	Procedures    []string `protobuf:"bytes,10,rep,name=procedures,proto3" json:"procedures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,11 +145,20 @@ func (x *CourseSpec) GetPlannedDates() []string {
 	return nil
 }
 
+func (x *CourseSpec) GetProcedures() []string {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
 // ListPlanTemplatesRequest asks for the templates.
 type ListPlanTemplatesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True: retired ones too.
+	IncludeRetired bool `protobuf:"varint,1,opt,name=include_retired,json=includeRetired,proto3" json:"include_retired,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListPlanTemplatesRequest) Reset() {
@@ -178,6 +189,13 @@ func (x *ListPlanTemplatesRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListPlanTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListPlanTemplatesRequest) Descriptor() ([]byte, []int) {
 	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListPlanTemplatesRequest) GetIncludeRetired() bool {
+	if x != nil {
+		return x.IncludeRetired
+	}
+	return false
 }
 
 // ListPlanTemplatesResponse holds the templates.
@@ -250,7 +268,9 @@ type CreatePlanRequest struct {
 	// Last civil date of sessions; empty is the template's validity after the start.
 	ExpireDate string `protobuf:"bytes,10,opt,name=expire_date,json=expireDate,proto3" json:"expire_date,omitempty"`
 	// Clinicians' note.
-	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	// Why a procedure is ordered, beside the causes.
+	Indication    *Indication `protobuf:"bytes,12,opt,name=indication,proto3" json:"indication,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +380,13 @@ func (x *CreatePlanRequest) GetNote() string {
 		return x.Note
 	}
 	return ""
+}
+
+func (x *CreatePlanRequest) GetIndication() *Indication {
+	if x != nil {
+		return x.Indication
+	}
+	return nil
 }
 
 // CreatePlanResponse holds the plan.
@@ -670,7 +697,9 @@ type UpdatePlanRequest struct {
 	// Last civil date of sessions; empty keeps it.
 	ExpireDate string `protobuf:"bytes,10,opt,name=expire_date,json=expireDate,proto3" json:"expire_date,omitempty"`
 	// Clinicians' note; empty keeps it.
-	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	// Why a procedure is ordered; absent keeps it.
+	Indication    *Indication `protobuf:"bytes,12,opt,name=indication,proto3" json:"indication,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -780,6 +809,13 @@ func (x *UpdatePlanRequest) GetNote() string {
 		return x.Note
 	}
 	return ""
+}
+
+func (x *UpdatePlanRequest) GetIndication() *Indication {
+	if x != nil {
+		return x.Indication
+	}
+	return nil
 }
 
 // UpdatePlanResponse holds the plan.
@@ -946,9 +982,11 @@ type PausePlanRequest struct {
 	// The plan.
 	PlanId string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Version that the caller saw; empty pauses the plan as it stands.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// True: the sessions to come are cancelled.
+	CancelFutureSessions bool `protobuf:"varint,4,opt,name=cancel_future_sessions,json=cancelFutureSessions,proto3" json:"cancel_future_sessions,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *PausePlanRequest) Reset() {
@@ -1000,6 +1038,13 @@ func (x *PausePlanRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *PausePlanRequest) GetCancelFutureSessions() bool {
+	if x != nil {
+		return x.CancelFutureSessions
+	}
+	return false
 }
 
 // PausePlanResponse holds the plan.
@@ -1168,9 +1213,11 @@ type ClosePlanRequest struct {
 	// Why; empty is COMPLETED.
 	ReasonCode string `protobuf:"bytes,3,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
 	// Version that the caller saw; empty closes the plan as it stands.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// True: the sessions to come are cancelled.
+	CancelFutureSessions bool `protobuf:"varint,5,opt,name=cancel_future_sessions,json=cancelFutureSessions,proto3" json:"cancel_future_sessions,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ClosePlanRequest) Reset() {
@@ -1229,6 +1276,13 @@ func (x *ClosePlanRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *ClosePlanRequest) GetCancelFutureSessions() bool {
+	if x != nil {
+		return x.CancelFutureSessions
+	}
+	return false
 }
 
 // ClosePlanResponse holds the plan.
@@ -1515,11 +1569,736 @@ func (x *ListPlanVersionsResponse) GetVersions() []*PlanVersion {
 	return nil
 }
 
+// CancelPlanSessionsRequest names a plan.
+type CancelPlanSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The plan.
+	PlanId string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// Version that the caller saw; empty takes the plan as it stands.
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelPlanSessionsRequest) Reset() {
+	*x = CancelPlanSessionsRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelPlanSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelPlanSessionsRequest) ProtoMessage() {}
+
+func (x *CancelPlanSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelPlanSessionsRequest.ProtoReflect.Descriptor instead.
+func (*CancelPlanSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CancelPlanSessionsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CancelPlanSessionsRequest) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *CancelPlanSessionsRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// CancelPlanSessionsResponse holds the plan.
+type CancelPlanSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plan.
+	Plan          *Plan `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelPlanSessionsResponse) Reset() {
+	*x = CancelPlanSessionsResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelPlanSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelPlanSessionsResponse) ProtoMessage() {}
+
+func (x *CancelPlanSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelPlanSessionsResponse.ProtoReflect.Descriptor instead.
+func (*CancelPlanSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CancelPlanSessionsResponse) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+// TemplateSpec is a clinic's own template as somebody wants it. The kinds of care set the limits of
+// every number.
+type TemplateSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is meant for, in one sentence.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// How long a plan made from it stays in force after its start, in weeks.
+	ValidityWeeks int32 `protobuf:"varint,3,opt,name=validity_weeks,json=validityWeeks,proto3" json:"validity_weeks,omitempty"`
+	// Where its numbers come from: who decided them, or which guidance.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Its courses; planned_dates have no place in them.
+	Courses []*CourseSpec `protobuf:"bytes,5,rep,name=courses,proto3" json:"courses,omitempty"`
+	// Causes that it suits; empty means any.
+	CauseCodes []string `protobuf:"bytes,6,rep,name=cause_codes,json=causeCodes,proto3" json:"cause_codes,omitempty"`
+	// Goals that a plan made from it starts with.
+	Goals         []*Goal `protobuf:"bytes,7,rep,name=goals,proto3" json:"goals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TemplateSpec) Reset() {
+	*x = TemplateSpec{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TemplateSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TemplateSpec) ProtoMessage() {}
+
+func (x *TemplateSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TemplateSpec.ProtoReflect.Descriptor instead.
+func (*TemplateSpec) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TemplateSpec) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TemplateSpec) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *TemplateSpec) GetValidityWeeks() int32 {
+	if x != nil {
+		return x.ValidityWeeks
+	}
+	return 0
+}
+
+func (x *TemplateSpec) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *TemplateSpec) GetCourses() []*CourseSpec {
+	if x != nil {
+		return x.Courses
+	}
+	return nil
+}
+
+func (x *TemplateSpec) GetCauseCodes() []string {
+	if x != nil {
+		return x.CauseCodes
+	}
+	return nil
+}
+
+func (x *TemplateSpec) GetGoals() []*Goal {
+	if x != nil {
+		return x.Goals
+	}
+	return nil
+}
+
+// GetPlanTemplateRequest names a template.
+type GetPlanTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	TemplateId    string `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanTemplateRequest) Reset() {
+	*x = GetPlanTemplateRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanTemplateRequest) ProtoMessage() {}
+
+func (x *GetPlanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*GetPlanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetPlanTemplateRequest) GetTemplateId() string {
+	if x != nil {
+		return x.TemplateId
+	}
+	return ""
+}
+
+// GetPlanTemplateResponse holds the template.
+type GetPlanTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	Template      *PlanTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanTemplateResponse) Reset() {
+	*x = GetPlanTemplateResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanTemplateResponse) ProtoMessage() {}
+
+func (x *GetPlanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*GetPlanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetPlanTemplateResponse) GetTemplate() *PlanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// ListPlanTemplateVersionsRequest names a template.
+type ListPlanTemplateVersionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	TemplateId    string `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlanTemplateVersionsRequest) Reset() {
+	*x = ListPlanTemplateVersionsRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlanTemplateVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlanTemplateVersionsRequest) ProtoMessage() {}
+
+func (x *ListPlanTemplateVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlanTemplateVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListPlanTemplateVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListPlanTemplateVersionsRequest) GetTemplateId() string {
+	if x != nil {
+		return x.TemplateId
+	}
+	return ""
+}
+
+// ListPlanTemplateVersionsResponse holds the versions.
+type ListPlanTemplateVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The versions.
+	Versions      []*PlanTemplateVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPlanTemplateVersionsResponse) Reset() {
+	*x = ListPlanTemplateVersionsResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPlanTemplateVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPlanTemplateVersionsResponse) ProtoMessage() {}
+
+func (x *ListPlanTemplateVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPlanTemplateVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListPlanTemplateVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListPlanTemplateVersionsResponse) GetVersions() []*PlanTemplateVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+// CreatePlanTemplateRequest describes a template.
+type CreatePlanTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The template.
+	Template      *TemplateSpec `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreatePlanTemplateRequest) Reset() {
+	*x = CreatePlanTemplateRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePlanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePlanTemplateRequest) ProtoMessage() {}
+
+func (x *CreatePlanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePlanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*CreatePlanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *CreatePlanTemplateRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CreatePlanTemplateRequest) GetTemplate() *TemplateSpec {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// CreatePlanTemplateResponse holds the template.
+type CreatePlanTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	Template      *PlanTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreatePlanTemplateResponse) Reset() {
+	*x = CreatePlanTemplateResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreatePlanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreatePlanTemplateResponse) ProtoMessage() {}
+
+func (x *CreatePlanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreatePlanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*CreatePlanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *CreatePlanTemplateResponse) GetTemplate() *PlanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// UpdatePlanTemplateRequest describes a template anew.
+type UpdatePlanTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The template.
+	TemplateId string `protobuf:"bytes,2,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
+	// Version that the caller saw.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The whole of it.
+	Template      *TemplateSpec `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlanTemplateRequest) Reset() {
+	*x = UpdatePlanTemplateRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanTemplateRequest) ProtoMessage() {}
+
+func (x *UpdatePlanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePlanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *UpdatePlanTemplateRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdatePlanTemplateRequest) GetTemplateId() string {
+	if x != nil {
+		return x.TemplateId
+	}
+	return ""
+}
+
+func (x *UpdatePlanTemplateRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *UpdatePlanTemplateRequest) GetTemplate() *TemplateSpec {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// UpdatePlanTemplateResponse holds the template.
+type UpdatePlanTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	Template      *PlanTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlanTemplateResponse) Reset() {
+	*x = UpdatePlanTemplateResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanTemplateResponse) ProtoMessage() {}
+
+func (x *UpdatePlanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePlanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *UpdatePlanTemplateResponse) GetTemplate() *PlanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// RetirePlanTemplateRequest names a template.
+type RetirePlanTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The template.
+	TemplateId string `protobuf:"bytes,2,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
+	// Version that the caller saw.
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetirePlanTemplateRequest) Reset() {
+	*x = RetirePlanTemplateRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetirePlanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetirePlanTemplateRequest) ProtoMessage() {}
+
+func (x *RetirePlanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetirePlanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*RetirePlanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RetirePlanTemplateRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RetirePlanTemplateRequest) GetTemplateId() string {
+	if x != nil {
+		return x.TemplateId
+	}
+	return ""
+}
+
+func (x *RetirePlanTemplateRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// RetirePlanTemplateResponse holds the template.
+type RetirePlanTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	Template      *PlanTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetirePlanTemplateResponse) Reset() {
+	*x = RetirePlanTemplateResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetirePlanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetirePlanTemplateResponse) ProtoMessage() {}
+
+func (x *RetirePlanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetirePlanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*RetirePlanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RetirePlanTemplateResponse) GetTemplate() *PlanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
 var File_upright_plans_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\n" +
-	"#upright/plans/v1/plan_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bupright/plans/v1/plan.proto\x1a\x1cupright/type/v1/access.proto\"\xb1\x04\n" +
+	"#upright/plans/v1/plan_service.proto\x12\x10upright.plans.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bupright/plans/v1/plan.proto\x1a\x1cupright/type/v1/access.proto\"\xe3\x04\n" +
 	"\n" +
 	"CourseSpec\x129\n" +
 	"\tcourse_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Za-z0-9_-]{0,64}$R\bcourseId\x12\x7f\n" +
@@ -1536,10 +2315,17 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xf0\x10(\x00R\vminGapHours\x12D\n" +
 	"\x15review_after_sessions\x18\b \x03(\x05B\x10\xbaH\r\x92\x01\n" +
 	"\x10\x14\"\x06\x1a\x04\x18d(\x01R\x13reviewAfterSessions\x12O\n" +
-	"\rplanned_dates\x18\t \x03(\tB*\xbaH'\x92\x01$\x10d\" r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\fplannedDates\"\x1a\n" +
-	"\x18ListPlanTemplatesRequest\"Y\n" +
+	"\rplanned_dates\x18\t \x03(\tB*\xbaH'\x92\x01$\x10d\" r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\fplannedDates\x120\n" +
+	"\n" +
+	"procedures\x18\n" +
+	" \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\n" +
+	"\"\x06r\x04\x10\x01\x18@R\n" +
+	"procedures\"C\n" +
+	"\x18ListPlanTemplatesRequest\x12'\n" +
+	"\x0finclude_retired\x18\x01 \x01(\bR\x0eincludeRetired\"Y\n" +
 	"\x19ListPlanTemplatesResponse\x12<\n" +
-	"\ttemplates\x18\x01 \x03(\v2\x1e.upright.plans.v1.PlanTemplateR\ttemplates\"\xec\x04\n" +
+	"\ttemplates\x18\x01 \x03(\v2\x1e.upright.plans.v1.PlanTemplateR\ttemplates\"\xaa\x05\n" +
 	"\x11CreatePlanRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12(\n" +
@@ -1561,7 +2347,10 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\vexpire_date\x18\n" +
 	" \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\n" +
 	"expireDate\x12\x1c\n" +
-	"\x04note\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\"@\n" +
+	"\x04note\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\x12<\n" +
+	"\n" +
+	"indication\x18\f \x01(\v2\x1c.upright.plans.v1.IndicationR\n" +
+	"indication\"@\n" +
 	"\x12CreatePlanResponse\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"Z\n" +
 	"\x0eGetPlanRequest\x12\"\n" +
@@ -1579,7 +2368,7 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\tclinic_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bclinicId\"i\n" +
 	"\x11ListPlansResponse\x12,\n" +
 	"\x05plans\x18\x01 \x03(\v2\x16.upright.plans.v1.PlanR\x05plans\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdb\x04\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x99\x05\n" +
 	"\x11UpdatePlanRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
@@ -1599,7 +2388,10 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\vexpire_date\x18\n" +
 	" \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\n" +
 	"expireDate\x12\x1c\n" +
-	"\x04note\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\"@\n" +
+	"\x04note\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\x12<\n" +
+	"\n" +
+	"indication\x18\f \x01(\v2\x1c.upright.plans.v1.IndicationR\n" +
+	"indication\"@\n" +
 	"\x12UpdatePlanResponse\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\x7f\n" +
 	"\x13ActivatePlanRequest\x12'\n" +
@@ -1608,12 +2400,13 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\aplan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"B\n" +
 	"\x14ActivatePlanResponse\x12*\n" +
-	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"|\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xb2\x01\n" +
 	"\x10PausePlanRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
 	"\aplan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12\x1b\n" +
-	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"?\n" +
+	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x124\n" +
+	"\x16cancel_future_sessions\x18\x04 \x01(\bR\x14cancelFutureSessions\"?\n" +
 	"\x11PausePlanResponse\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"}\n" +
 	"\x11ResumePlanRequest\x12'\n" +
@@ -1622,7 +2415,7 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\aplan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"@\n" +
 	"\x12ResumePlanResponse\x12*\n" +
-	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xee\x01\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xa4\x02\n" +
 	"\x10ClosePlanRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
@@ -1631,7 +2424,8 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"DISCHARGEDR\bDECLINEDR\n" +
 	"SUPERSEDEDR\aEXPIREDR\x10ENTERED_IN_ERRORR\n" +
 	"reasonCode\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"?\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x124\n" +
+	"\x16cancel_future_sessions\x18\x05 \x01(\bR\x14cancelFutureSessions\"?\n" +
 	"\x11ClosePlanResponse\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xc5\x02\n" +
 	"\x13RecordReviewRequest\x12'\n" +
@@ -1648,9 +2442,66 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\x17ListPlanVersionsRequest\x12\"\n" +
 	"\aplan_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\"U\n" +
 	"\x18ListPlanVersionsResponse\x129\n" +
-	"\bversions\x18\x01 \x03(\v2\x1d.upright.plans.v1.PlanVersionR\bversions2\x9e\f\n" +
+	"\bversions\x18\x01 \x03(\v2\x1d.upright.plans.v1.PlanVersionR\bversions\"\x85\x01\n" +
+	"\x19CancelPlanSessionsRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
+	"\aplan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12\x1b\n" +
+	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"H\n" +
+	"\x1aCancelPlanSessionsResponse\x12*\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xd0\x02\n" +
+	"\fTemplateSpec\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18xR\x04name\x12\"\n" +
+	"\apurpose\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\apurpose\x120\n" +
+	"\x0evalidity_weeks\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18h(\x00R\rvalidityWeeks\x12 \n" +
+	"\x06source\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06source\x12@\n" +
+	"\acourses\x18\x05 \x03(\v2\x1c.upright.plans.v1.CourseSpecB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\acourses\x121\n" +
+	"\vcause_codes\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\n" +
+	"\"\x06r\x04\x10\x01\x18@R\n" +
+	"causeCodes\x126\n" +
+	"\x05goals\x18\a \x03(\v2\x16.upright.plans.v1.GoalB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05goals\"D\n" +
+	"\x16GetPlanTemplateRequest\x12*\n" +
+	"\vtemplate_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"templateId\"U\n" +
+	"\x17GetPlanTemplateResponse\x12:\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"M\n" +
+	"\x1fListPlanTemplateVersionsRequest\x12*\n" +
+	"\vtemplate_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"templateId\"e\n" +
+	" ListPlanTemplateVersionsResponse\x12A\n" +
+	"\bversions\x18\x01 \x03(\v2%.upright.plans.v1.PlanTemplateVersionR\bversions\"\x88\x01\n" +
+	"\x19CreatePlanTemplateRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12B\n" +
+	"\btemplate\x18\x02 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"X\n" +
+	"\x1aCreatePlanTemplateResponse\x12:\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\xd3\x01\n" +
+	"\x19UpdatePlanTemplateRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12*\n" +
+	"\vtemplate_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"templateId\x12\x1d\n" +
+	"\x04etag\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etag\x12B\n" +
+	"\btemplate\x18\x04 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"X\n" +
+	"\x1aUpdatePlanTemplateResponse\x12:\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\x8f\x01\n" +
+	"\x19RetirePlanTemplateRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12*\n" +
+	"\vtemplate_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"templateId\x12\x1d\n" +
+	"\x04etag\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etag\"X\n" +
+	"\x1aRetirePlanTemplateResponse\x12:\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate2\xbd\x14\n" +
 	"\vPlanService\x12\x91\x01\n" +
-	"\x11ListPlanTemplates\x12*.upright.plans.v1.ListPlanTemplatesRequest\x1a+.upright.plans.v1.ListPlanTemplatesResponse\"#\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/plan-templates\x12z\n" +
+	"\x11ListPlanTemplates\x12*.upright.plans.v1.ListPlanTemplatesRequest\x1a+.upright.plans.v1.ListPlanTemplatesResponse\"#\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/plan-templates\x12\xa3\x01\n" +
+	"\x0fGetPlanTemplate\x12(.upright.plans.v1.GetPlanTemplateRequest\x1a).upright.plans.v1.GetPlanTemplateResponse\";\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02,b\btemplate\x12 /v1/plan-templates/{template_id}\x12\xbc\x01\n" +
+	"\x18ListPlanTemplateVersions\x121.upright.plans.v1.ListPlanTemplateVersionsRequest\x1a2.upright.plans.v1.ListPlanTemplateVersionsResponse\"9\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02+\x12)/v1/plan-templates/{template_id}/versions\x12\xa0\x01\n" +
+	"\x12CreatePlanTemplate\x12+.upright.plans.v1.CreatePlanTemplateRequest\x1a,.upright.plans.v1.CreatePlanTemplateResponse\"/\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02!:\x01*b\btemplate\"\x12/v1/plan-templates\x12\xae\x01\n" +
+	"\x12UpdatePlanTemplate\x12+.upright.plans.v1.UpdatePlanTemplateRequest\x1a,.upright.plans.v1.UpdatePlanTemplateResponse\"=\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02/:\x01*b\btemplate2 /v1/plan-templates/{template_id}\x12\xb5\x01\n" +
+	"\x12RetirePlanTemplate\x12+.upright.plans.v1.RetirePlanTemplateRequest\x1a,.upright.plans.v1.RetirePlanTemplateResponse\"D\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x026:\x01*b\btemplate\"'/v1/plan-templates/{template_id}:retire\x12z\n" +
 	"\n" +
 	"CreatePlan\x12#.upright.plans.v1.CreatePlanRequest\x1a$.upright.plans.v1.CreatePlanResponse\"!\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x14:\x01*b\x04plan\"\t/v1/plans\x12\x8c\x01\n" +
 	"\aGetPlan\x12 .upright.plans.v1.GetPlanRequest\x1a!.upright.plans.v1.GetPlanResponse\"<\xaa\xbb\x18\x17\x12\x03\x01\x02\x03\x1a\abooking\x1a\agateway\x82\xd3\xe4\x93\x02\x1bb\x04plan\x12\x13/v1/plans/{plan_id}\x12\x82\x01\n" +
@@ -1661,7 +2512,8 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\tPausePlan\x12\".upright.plans.v1.PausePlanRequest\x1a#.upright.plans.v1.PausePlanResponse\"1\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02$:\x01*b\x04plan\"\x19/v1/plans/{plan_id}:pause\x12\x8b\x01\n" +
 	"\n" +
 	"ResumePlan\x12#.upright.plans.v1.ResumePlanRequest\x1a$.upright.plans.v1.ResumePlanResponse\"2\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02%:\x01*b\x04plan\"\x1a/v1/plans/{plan_id}:resume\x12\x87\x01\n" +
-	"\tClosePlan\x12\".upright.plans.v1.ClosePlanRequest\x1a#.upright.plans.v1.ClosePlanResponse\"1\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02$:\x01*b\x04plan\"\x19/v1/plans/{plan_id}:close\x12\x92\x01\n" +
+	"\tClosePlan\x12\".upright.plans.v1.ClosePlanRequest\x1a#.upright.plans.v1.ClosePlanResponse\"1\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02$:\x01*b\x04plan\"\x19/v1/plans/{plan_id}:close\x12\xab\x01\n" +
+	"\x12CancelPlanSessions\x12+.upright.plans.v1.CancelPlanSessionsRequest\x1a,.upright.plans.v1.CancelPlanSessionsResponse\":\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02-:\x01*b\x04plan\"\"/v1/plans/{plan_id}:cancelSessions\x12\x92\x01\n" +
 	"\fRecordReview\x12%.upright.plans.v1.RecordReviewRequest\x1a&.upright.plans.v1.RecordReviewResponse\"3\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02&:\x01*b\x04plan\"\x1b/v1/plans/{plan_id}/reviews\x12\x96\x01\n" +
 	"\x10ListPlanVersions\x12).upright.plans.v1.ListPlanVersionsRequest\x1a*.upright.plans.v1.ListPlanVersionsResponse\"+\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/plans/{plan_id}/versionsB\xd3\x01\n" +
 	"\x14com.upright.plans.v1B\x10PlanServiceProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
@@ -1678,82 +2530,121 @@ func file_upright_plans_v1_plan_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_upright_plans_v1_plan_service_proto_goTypes = []any{
-	(*CourseSpec)(nil),                // 0: upright.plans.v1.CourseSpec
-	(*ListPlanTemplatesRequest)(nil),  // 1: upright.plans.v1.ListPlanTemplatesRequest
-	(*ListPlanTemplatesResponse)(nil), // 2: upright.plans.v1.ListPlanTemplatesResponse
-	(*CreatePlanRequest)(nil),         // 3: upright.plans.v1.CreatePlanRequest
-	(*CreatePlanResponse)(nil),        // 4: upright.plans.v1.CreatePlanResponse
-	(*GetPlanRequest)(nil),            // 5: upright.plans.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),           // 6: upright.plans.v1.GetPlanResponse
-	(*ListPlansRequest)(nil),          // 7: upright.plans.v1.ListPlansRequest
-	(*ListPlansResponse)(nil),         // 8: upright.plans.v1.ListPlansResponse
-	(*UpdatePlanRequest)(nil),         // 9: upright.plans.v1.UpdatePlanRequest
-	(*UpdatePlanResponse)(nil),        // 10: upright.plans.v1.UpdatePlanResponse
-	(*ActivatePlanRequest)(nil),       // 11: upright.plans.v1.ActivatePlanRequest
-	(*ActivatePlanResponse)(nil),      // 12: upright.plans.v1.ActivatePlanResponse
-	(*PausePlanRequest)(nil),          // 13: upright.plans.v1.PausePlanRequest
-	(*PausePlanResponse)(nil),         // 14: upright.plans.v1.PausePlanResponse
-	(*ResumePlanRequest)(nil),         // 15: upright.plans.v1.ResumePlanRequest
-	(*ResumePlanResponse)(nil),        // 16: upright.plans.v1.ResumePlanResponse
-	(*ClosePlanRequest)(nil),          // 17: upright.plans.v1.ClosePlanRequest
-	(*ClosePlanResponse)(nil),         // 18: upright.plans.v1.ClosePlanResponse
-	(*RecordReviewRequest)(nil),       // 19: upright.plans.v1.RecordReviewRequest
-	(*RecordReviewResponse)(nil),      // 20: upright.plans.v1.RecordReviewResponse
-	(*ListPlanVersionsRequest)(nil),   // 21: upright.plans.v1.ListPlanVersionsRequest
-	(*ListPlanVersionsResponse)(nil),  // 22: upright.plans.v1.ListPlanVersionsResponse
-	(*PlanTemplate)(nil),              // 23: upright.plans.v1.PlanTemplate
-	(*Goal)(nil),                      // 24: upright.plans.v1.Goal
-	(*Decision)(nil),                  // 25: upright.plans.v1.Decision
-	(*Plan)(nil),                      // 26: upright.plans.v1.Plan
-	(*PlanVersion)(nil),               // 27: upright.plans.v1.PlanVersion
+	(*CourseSpec)(nil),                       // 0: upright.plans.v1.CourseSpec
+	(*ListPlanTemplatesRequest)(nil),         // 1: upright.plans.v1.ListPlanTemplatesRequest
+	(*ListPlanTemplatesResponse)(nil),        // 2: upright.plans.v1.ListPlanTemplatesResponse
+	(*CreatePlanRequest)(nil),                // 3: upright.plans.v1.CreatePlanRequest
+	(*CreatePlanResponse)(nil),               // 4: upright.plans.v1.CreatePlanResponse
+	(*GetPlanRequest)(nil),                   // 5: upright.plans.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),                  // 6: upright.plans.v1.GetPlanResponse
+	(*ListPlansRequest)(nil),                 // 7: upright.plans.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),                // 8: upright.plans.v1.ListPlansResponse
+	(*UpdatePlanRequest)(nil),                // 9: upright.plans.v1.UpdatePlanRequest
+	(*UpdatePlanResponse)(nil),               // 10: upright.plans.v1.UpdatePlanResponse
+	(*ActivatePlanRequest)(nil),              // 11: upright.plans.v1.ActivatePlanRequest
+	(*ActivatePlanResponse)(nil),             // 12: upright.plans.v1.ActivatePlanResponse
+	(*PausePlanRequest)(nil),                 // 13: upright.plans.v1.PausePlanRequest
+	(*PausePlanResponse)(nil),                // 14: upright.plans.v1.PausePlanResponse
+	(*ResumePlanRequest)(nil),                // 15: upright.plans.v1.ResumePlanRequest
+	(*ResumePlanResponse)(nil),               // 16: upright.plans.v1.ResumePlanResponse
+	(*ClosePlanRequest)(nil),                 // 17: upright.plans.v1.ClosePlanRequest
+	(*ClosePlanResponse)(nil),                // 18: upright.plans.v1.ClosePlanResponse
+	(*RecordReviewRequest)(nil),              // 19: upright.plans.v1.RecordReviewRequest
+	(*RecordReviewResponse)(nil),             // 20: upright.plans.v1.RecordReviewResponse
+	(*ListPlanVersionsRequest)(nil),          // 21: upright.plans.v1.ListPlanVersionsRequest
+	(*ListPlanVersionsResponse)(nil),         // 22: upright.plans.v1.ListPlanVersionsResponse
+	(*CancelPlanSessionsRequest)(nil),        // 23: upright.plans.v1.CancelPlanSessionsRequest
+	(*CancelPlanSessionsResponse)(nil),       // 24: upright.plans.v1.CancelPlanSessionsResponse
+	(*TemplateSpec)(nil),                     // 25: upright.plans.v1.TemplateSpec
+	(*GetPlanTemplateRequest)(nil),           // 26: upright.plans.v1.GetPlanTemplateRequest
+	(*GetPlanTemplateResponse)(nil),          // 27: upright.plans.v1.GetPlanTemplateResponse
+	(*ListPlanTemplateVersionsRequest)(nil),  // 28: upright.plans.v1.ListPlanTemplateVersionsRequest
+	(*ListPlanTemplateVersionsResponse)(nil), // 29: upright.plans.v1.ListPlanTemplateVersionsResponse
+	(*CreatePlanTemplateRequest)(nil),        // 30: upright.plans.v1.CreatePlanTemplateRequest
+	(*CreatePlanTemplateResponse)(nil),       // 31: upright.plans.v1.CreatePlanTemplateResponse
+	(*UpdatePlanTemplateRequest)(nil),        // 32: upright.plans.v1.UpdatePlanTemplateRequest
+	(*UpdatePlanTemplateResponse)(nil),       // 33: upright.plans.v1.UpdatePlanTemplateResponse
+	(*RetirePlanTemplateRequest)(nil),        // 34: upright.plans.v1.RetirePlanTemplateRequest
+	(*RetirePlanTemplateResponse)(nil),       // 35: upright.plans.v1.RetirePlanTemplateResponse
+	(*PlanTemplate)(nil),                     // 36: upright.plans.v1.PlanTemplate
+	(*Goal)(nil),                             // 37: upright.plans.v1.Goal
+	(*Decision)(nil),                         // 38: upright.plans.v1.Decision
+	(*Indication)(nil),                       // 39: upright.plans.v1.Indication
+	(*Plan)(nil),                             // 40: upright.plans.v1.Plan
+	(*PlanVersion)(nil),                      // 41: upright.plans.v1.PlanVersion
+	(*PlanTemplateVersion)(nil),              // 42: upright.plans.v1.PlanTemplateVersion
 }
 var file_upright_plans_v1_plan_service_proto_depIdxs = []int32{
-	23, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
+	36, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
 	0,  // 1: upright.plans.v1.CreatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	24, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	25, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	26, // 4: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 5: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 6: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
-	0,  // 7: upright.plans.v1.UpdatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	24, // 8: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	25, // 9: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	26, // 10: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 11: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 12: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 13: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 14: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	26, // 15: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
-	27, // 16: upright.plans.v1.ListPlanVersionsResponse.versions:type_name -> upright.plans.v1.PlanVersion
-	1,  // 17: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
-	3,  // 18: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
-	5,  // 19: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
-	7,  // 20: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
-	9,  // 21: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
-	11, // 22: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
-	13, // 23: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
-	15, // 24: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
-	17, // 25: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
-	19, // 26: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
-	21, // 27: upright.plans.v1.PlanService.ListPlanVersions:input_type -> upright.plans.v1.ListPlanVersionsRequest
-	2,  // 28: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
-	4,  // 29: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
-	6,  // 30: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
-	8,  // 31: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
-	10, // 32: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
-	12, // 33: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
-	14, // 34: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
-	16, // 35: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
-	18, // 36: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
-	20, // 37: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
-	22, // 38: upright.plans.v1.PlanService.ListPlanVersions:output_type -> upright.plans.v1.ListPlanVersionsResponse
-	28, // [28:39] is the sub-list for method output_type
-	17, // [17:28] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	37, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	38, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	39, // 4: upright.plans.v1.CreatePlanRequest.indication:type_name -> upright.plans.v1.Indication
+	40, // 5: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 6: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 7: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
+	0,  // 8: upright.plans.v1.UpdatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
+	37, // 9: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	38, // 10: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	39, // 11: upright.plans.v1.UpdatePlanRequest.indication:type_name -> upright.plans.v1.Indication
+	40, // 12: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 13: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 14: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 15: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 16: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	40, // 17: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
+	41, // 18: upright.plans.v1.ListPlanVersionsResponse.versions:type_name -> upright.plans.v1.PlanVersion
+	40, // 19: upright.plans.v1.CancelPlanSessionsResponse.plan:type_name -> upright.plans.v1.Plan
+	0,  // 20: upright.plans.v1.TemplateSpec.courses:type_name -> upright.plans.v1.CourseSpec
+	37, // 21: upright.plans.v1.TemplateSpec.goals:type_name -> upright.plans.v1.Goal
+	36, // 22: upright.plans.v1.GetPlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	42, // 23: upright.plans.v1.ListPlanTemplateVersionsResponse.versions:type_name -> upright.plans.v1.PlanTemplateVersion
+	25, // 24: upright.plans.v1.CreatePlanTemplateRequest.template:type_name -> upright.plans.v1.TemplateSpec
+	36, // 25: upright.plans.v1.CreatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	25, // 26: upright.plans.v1.UpdatePlanTemplateRequest.template:type_name -> upright.plans.v1.TemplateSpec
+	36, // 27: upright.plans.v1.UpdatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	36, // 28: upright.plans.v1.RetirePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	1,  // 29: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
+	26, // 30: upright.plans.v1.PlanService.GetPlanTemplate:input_type -> upright.plans.v1.GetPlanTemplateRequest
+	28, // 31: upright.plans.v1.PlanService.ListPlanTemplateVersions:input_type -> upright.plans.v1.ListPlanTemplateVersionsRequest
+	30, // 32: upright.plans.v1.PlanService.CreatePlanTemplate:input_type -> upright.plans.v1.CreatePlanTemplateRequest
+	32, // 33: upright.plans.v1.PlanService.UpdatePlanTemplate:input_type -> upright.plans.v1.UpdatePlanTemplateRequest
+	34, // 34: upright.plans.v1.PlanService.RetirePlanTemplate:input_type -> upright.plans.v1.RetirePlanTemplateRequest
+	3,  // 35: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
+	5,  // 36: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
+	7,  // 37: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
+	9,  // 38: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
+	11, // 39: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
+	13, // 40: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
+	15, // 41: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
+	17, // 42: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
+	23, // 43: upright.plans.v1.PlanService.CancelPlanSessions:input_type -> upright.plans.v1.CancelPlanSessionsRequest
+	19, // 44: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
+	21, // 45: upright.plans.v1.PlanService.ListPlanVersions:input_type -> upright.plans.v1.ListPlanVersionsRequest
+	2,  // 46: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
+	27, // 47: upright.plans.v1.PlanService.GetPlanTemplate:output_type -> upright.plans.v1.GetPlanTemplateResponse
+	29, // 48: upright.plans.v1.PlanService.ListPlanTemplateVersions:output_type -> upright.plans.v1.ListPlanTemplateVersionsResponse
+	31, // 49: upright.plans.v1.PlanService.CreatePlanTemplate:output_type -> upright.plans.v1.CreatePlanTemplateResponse
+	33, // 50: upright.plans.v1.PlanService.UpdatePlanTemplate:output_type -> upright.plans.v1.UpdatePlanTemplateResponse
+	35, // 51: upright.plans.v1.PlanService.RetirePlanTemplate:output_type -> upright.plans.v1.RetirePlanTemplateResponse
+	4,  // 52: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
+	6,  // 53: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
+	8,  // 54: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
+	10, // 55: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
+	12, // 56: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
+	14, // 57: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
+	16, // 58: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
+	18, // 59: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
+	24, // 60: upright.plans.v1.PlanService.CancelPlanSessions:output_type -> upright.plans.v1.CancelPlanSessionsResponse
+	20, // 61: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
+	22, // 62: upright.plans.v1.PlanService.ListPlanVersions:output_type -> upright.plans.v1.ListPlanVersionsResponse
+	46, // [46:63] is the sub-list for method output_type
+	29, // [29:46] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_service_proto_init() }
@@ -1768,7 +2659,7 @@ func file_upright_plans_v1_plan_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_service_proto_rawDesc), len(file_upright_plans_v1_plan_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,17 +19,23 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PlanService_ListPlanTemplates_FullMethodName = "/upright.plans.v1.PlanService/ListPlanTemplates"
-	PlanService_CreatePlan_FullMethodName        = "/upright.plans.v1.PlanService/CreatePlan"
-	PlanService_GetPlan_FullMethodName           = "/upright.plans.v1.PlanService/GetPlan"
-	PlanService_ListPlans_FullMethodName         = "/upright.plans.v1.PlanService/ListPlans"
-	PlanService_UpdatePlan_FullMethodName        = "/upright.plans.v1.PlanService/UpdatePlan"
-	PlanService_ActivatePlan_FullMethodName      = "/upright.plans.v1.PlanService/ActivatePlan"
-	PlanService_PausePlan_FullMethodName         = "/upright.plans.v1.PlanService/PausePlan"
-	PlanService_ResumePlan_FullMethodName        = "/upright.plans.v1.PlanService/ResumePlan"
-	PlanService_ClosePlan_FullMethodName         = "/upright.plans.v1.PlanService/ClosePlan"
-	PlanService_RecordReview_FullMethodName      = "/upright.plans.v1.PlanService/RecordReview"
-	PlanService_ListPlanVersions_FullMethodName  = "/upright.plans.v1.PlanService/ListPlanVersions"
+	PlanService_ListPlanTemplates_FullMethodName        = "/upright.plans.v1.PlanService/ListPlanTemplates"
+	PlanService_GetPlanTemplate_FullMethodName          = "/upright.plans.v1.PlanService/GetPlanTemplate"
+	PlanService_ListPlanTemplateVersions_FullMethodName = "/upright.plans.v1.PlanService/ListPlanTemplateVersions"
+	PlanService_CreatePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/CreatePlanTemplate"
+	PlanService_UpdatePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/UpdatePlanTemplate"
+	PlanService_RetirePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/RetirePlanTemplate"
+	PlanService_CreatePlan_FullMethodName               = "/upright.plans.v1.PlanService/CreatePlan"
+	PlanService_GetPlan_FullMethodName                  = "/upright.plans.v1.PlanService/GetPlan"
+	PlanService_ListPlans_FullMethodName                = "/upright.plans.v1.PlanService/ListPlans"
+	PlanService_UpdatePlan_FullMethodName               = "/upright.plans.v1.PlanService/UpdatePlan"
+	PlanService_ActivatePlan_FullMethodName             = "/upright.plans.v1.PlanService/ActivatePlan"
+	PlanService_PausePlan_FullMethodName                = "/upright.plans.v1.PlanService/PausePlan"
+	PlanService_ResumePlan_FullMethodName               = "/upright.plans.v1.PlanService/ResumePlan"
+	PlanService_ClosePlan_FullMethodName                = "/upright.plans.v1.PlanService/ClosePlan"
+	PlanService_CancelPlanSessions_FullMethodName       = "/upright.plans.v1.PlanService/CancelPlanSessions"
+	PlanService_RecordReview_FullMethodName             = "/upright.plans.v1.PlanService/RecordReview"
+	PlanService_ListPlanVersions_FullMethodName         = "/upright.plans.v1.PlanService/ListPlanVersions"
 )
 
 // PlanServiceClient is the client API for PlanService service.
@@ -41,6 +47,21 @@ const (
 type PlanServiceClient interface {
 	// ListPlanTemplates returns the templates in force.
 	ListPlanTemplates(ctx context.Context, in *ListPlanTemplatesRequest, opts ...grpc.CallOption) (*ListPlanTemplatesResponse, error)
+	// GetPlanTemplate returns one template.
+	GetPlanTemplate(ctx context.Context, in *GetPlanTemplateRequest, opts ...grpc.CallOption) (*GetPlanTemplateResponse, error)
+	// ListPlanTemplateVersions returns every version that a clinic's own template has had, newest
+	// first.
+	ListPlanTemplateVersions(ctx context.Context, in *ListPlanTemplateVersionsRequest, opts ...grpc.CallOption) (*ListPlanTemplateVersionsResponse, error)
+	// CreatePlanTemplate adds a template of the clinic's own. A defect is INVALID_ARGUMENT naming
+	// its place, for example "courses[0].sessions".
+	CreatePlanTemplate(ctx context.Context, in *CreatePlanTemplateRequest, opts ...grpc.CallOption) (*CreatePlanTemplateResponse, error)
+	// UpdatePlanTemplate adds a version of a clinic's own template: what is given is the whole of
+	// it. Plans made from earlier versions stay as they are. NOT_FOUND for one that ships,
+	// FAILED_PRECONDITION / TEMPLATE_RETIRED, ABORTED / VERSION_MISMATCH.
+	UpdatePlanTemplate(ctx context.Context, in *UpdatePlanTemplateRequest, opts ...grpc.CallOption) (*UpdatePlanTemplateResponse, error)
+	// RetirePlanTemplate takes a clinic's own template out of use; plans made from it stay. It
+	// refuses as UpdatePlanTemplate.
+	RetirePlanTemplate(ctx context.Context, in *RetirePlanTemplateRequest, opts ...grpc.CallOption) (*RetirePlanTemplateResponse, error)
 	// CreatePlan makes a DRAFT, from a template, from courses given, or both: given courses
 	// replace the template's and take from it what they leave out. Numbers outside the limits
 	// of the kind of care are INVALID_ARGUMENT naming the field.
@@ -56,12 +77,18 @@ type PlanServiceClient interface {
 	// first failing date and a date that would do, INJECTION_LIMIT; PERMISSION_DENIED /
 	// PROFESSION_REQUIRED when a course asks for another profession.
 	ActivatePlan(ctx context.Context, in *ActivatePlanRequest, opts ...grpc.CallOption) (*ActivatePlanResponse, error)
-	// PausePlan stops new sessions until the plan is resumed; booked ones raise an issue.
+	// PausePlan stops new sessions until the plan is resumed; booked ones raise an issue or,
+	// when that is confirmed, are cancelled.
 	PausePlan(ctx context.Context, in *PausePlanRequest, opts ...grpc.CallOption) (*PausePlanResponse, error)
 	// ResumePlan lets a paused plan grant sessions again.
 	ResumePlan(ctx context.Context, in *ResumePlanRequest, opts ...grpc.CallOption) (*ResumePlanResponse, error)
-	// ClosePlan ends a plan for good; sessions that are booked raise an issue.
+	// ClosePlan ends a plan for good; sessions that are booked raise an issue or, when that is
+	// confirmed, are cancelled.
 	ClosePlan(ctx context.Context, in *ClosePlanRequest, opts ...grpc.CallOption) (*ClosePlanResponse, error)
+	// CancelPlanSessions confirms that the sessions to come of a plan that is closed or paused are
+	// cancelled: booking cancels them, and they are free again. Repeating it changes nothing.
+	// FAILED_PRECONDITION / PLAN_STATE while the plan is a draft or active.
+	CancelPlanSessions(ctx context.Context, in *CancelPlanSessionsRequest, opts ...grpc.CallOption) (*CancelPlanSessionsResponse, error)
 	// RecordReview records a clinician's review of a course, which lets a course go on after a
 	// review point, and may add sessions. The clinician must be of a profession that gives the
 	// care, or a physician.
@@ -82,6 +109,56 @@ func (c *planServiceClient) ListPlanTemplates(ctx context.Context, in *ListPlanT
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPlanTemplatesResponse)
 	err := c.cc.Invoke(ctx, PlanService_ListPlanTemplates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) GetPlanTemplate(ctx context.Context, in *GetPlanTemplateRequest, opts ...grpc.CallOption) (*GetPlanTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPlanTemplateResponse)
+	err := c.cc.Invoke(ctx, PlanService_GetPlanTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) ListPlanTemplateVersions(ctx context.Context, in *ListPlanTemplateVersionsRequest, opts ...grpc.CallOption) (*ListPlanTemplateVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPlanTemplateVersionsResponse)
+	err := c.cc.Invoke(ctx, PlanService_ListPlanTemplateVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) CreatePlanTemplate(ctx context.Context, in *CreatePlanTemplateRequest, opts ...grpc.CallOption) (*CreatePlanTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreatePlanTemplateResponse)
+	err := c.cc.Invoke(ctx, PlanService_CreatePlanTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) UpdatePlanTemplate(ctx context.Context, in *UpdatePlanTemplateRequest, opts ...grpc.CallOption) (*UpdatePlanTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdatePlanTemplateResponse)
+	err := c.cc.Invoke(ctx, PlanService_UpdatePlanTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) RetirePlanTemplate(ctx context.Context, in *RetirePlanTemplateRequest, opts ...grpc.CallOption) (*RetirePlanTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetirePlanTemplateResponse)
+	err := c.cc.Invoke(ctx, PlanService_RetirePlanTemplate_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +245,16 @@ func (c *planServiceClient) ClosePlan(ctx context.Context, in *ClosePlanRequest,
 	return out, nil
 }
 
+func (c *planServiceClient) CancelPlanSessions(ctx context.Context, in *CancelPlanSessionsRequest, opts ...grpc.CallOption) (*CancelPlanSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelPlanSessionsResponse)
+	err := c.cc.Invoke(ctx, PlanService_CancelPlanSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *planServiceClient) RecordReview(ctx context.Context, in *RecordReviewRequest, opts ...grpc.CallOption) (*RecordReviewResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RecordReviewResponse)
@@ -197,6 +284,21 @@ func (c *planServiceClient) ListPlanVersions(ctx context.Context, in *ListPlanVe
 type PlanServiceServer interface {
 	// ListPlanTemplates returns the templates in force.
 	ListPlanTemplates(context.Context, *ListPlanTemplatesRequest) (*ListPlanTemplatesResponse, error)
+	// GetPlanTemplate returns one template.
+	GetPlanTemplate(context.Context, *GetPlanTemplateRequest) (*GetPlanTemplateResponse, error)
+	// ListPlanTemplateVersions returns every version that a clinic's own template has had, newest
+	// first.
+	ListPlanTemplateVersions(context.Context, *ListPlanTemplateVersionsRequest) (*ListPlanTemplateVersionsResponse, error)
+	// CreatePlanTemplate adds a template of the clinic's own. A defect is INVALID_ARGUMENT naming
+	// its place, for example "courses[0].sessions".
+	CreatePlanTemplate(context.Context, *CreatePlanTemplateRequest) (*CreatePlanTemplateResponse, error)
+	// UpdatePlanTemplate adds a version of a clinic's own template: what is given is the whole of
+	// it. Plans made from earlier versions stay as they are. NOT_FOUND for one that ships,
+	// FAILED_PRECONDITION / TEMPLATE_RETIRED, ABORTED / VERSION_MISMATCH.
+	UpdatePlanTemplate(context.Context, *UpdatePlanTemplateRequest) (*UpdatePlanTemplateResponse, error)
+	// RetirePlanTemplate takes a clinic's own template out of use; plans made from it stay. It
+	// refuses as UpdatePlanTemplate.
+	RetirePlanTemplate(context.Context, *RetirePlanTemplateRequest) (*RetirePlanTemplateResponse, error)
 	// CreatePlan makes a DRAFT, from a template, from courses given, or both: given courses
 	// replace the template's and take from it what they leave out. Numbers outside the limits
 	// of the kind of care are INVALID_ARGUMENT naming the field.
@@ -212,12 +314,18 @@ type PlanServiceServer interface {
 	// first failing date and a date that would do, INJECTION_LIMIT; PERMISSION_DENIED /
 	// PROFESSION_REQUIRED when a course asks for another profession.
 	ActivatePlan(context.Context, *ActivatePlanRequest) (*ActivatePlanResponse, error)
-	// PausePlan stops new sessions until the plan is resumed; booked ones raise an issue.
+	// PausePlan stops new sessions until the plan is resumed; booked ones raise an issue or,
+	// when that is confirmed, are cancelled.
 	PausePlan(context.Context, *PausePlanRequest) (*PausePlanResponse, error)
 	// ResumePlan lets a paused plan grant sessions again.
 	ResumePlan(context.Context, *ResumePlanRequest) (*ResumePlanResponse, error)
-	// ClosePlan ends a plan for good; sessions that are booked raise an issue.
+	// ClosePlan ends a plan for good; sessions that are booked raise an issue or, when that is
+	// confirmed, are cancelled.
 	ClosePlan(context.Context, *ClosePlanRequest) (*ClosePlanResponse, error)
+	// CancelPlanSessions confirms that the sessions to come of a plan that is closed or paused are
+	// cancelled: booking cancels them, and they are free again. Repeating it changes nothing.
+	// FAILED_PRECONDITION / PLAN_STATE while the plan is a draft or active.
+	CancelPlanSessions(context.Context, *CancelPlanSessionsRequest) (*CancelPlanSessionsResponse, error)
 	// RecordReview records a clinician's review of a course, which lets a course go on after a
 	// review point, and may add sessions. The clinician must be of a profession that gives the
 	// care, or a physician.
@@ -236,6 +344,21 @@ type UnimplementedPlanServiceServer struct{}
 
 func (UnimplementedPlanServiceServer) ListPlanTemplates(context.Context, *ListPlanTemplatesRequest) (*ListPlanTemplatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPlanTemplates not implemented")
+}
+func (UnimplementedPlanServiceServer) GetPlanTemplate(context.Context, *GetPlanTemplateRequest) (*GetPlanTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPlanTemplate not implemented")
+}
+func (UnimplementedPlanServiceServer) ListPlanTemplateVersions(context.Context, *ListPlanTemplateVersionsRequest) (*ListPlanTemplateVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPlanTemplateVersions not implemented")
+}
+func (UnimplementedPlanServiceServer) CreatePlanTemplate(context.Context, *CreatePlanTemplateRequest) (*CreatePlanTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreatePlanTemplate not implemented")
+}
+func (UnimplementedPlanServiceServer) UpdatePlanTemplate(context.Context, *UpdatePlanTemplateRequest) (*UpdatePlanTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePlanTemplate not implemented")
+}
+func (UnimplementedPlanServiceServer) RetirePlanTemplate(context.Context, *RetirePlanTemplateRequest) (*RetirePlanTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetirePlanTemplate not implemented")
 }
 func (UnimplementedPlanServiceServer) CreatePlan(context.Context, *CreatePlanRequest) (*CreatePlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreatePlan not implemented")
@@ -260,6 +383,9 @@ func (UnimplementedPlanServiceServer) ResumePlan(context.Context, *ResumePlanReq
 }
 func (UnimplementedPlanServiceServer) ClosePlan(context.Context, *ClosePlanRequest) (*ClosePlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClosePlan not implemented")
+}
+func (UnimplementedPlanServiceServer) CancelPlanSessions(context.Context, *CancelPlanSessionsRequest) (*CancelPlanSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelPlanSessions not implemented")
 }
 func (UnimplementedPlanServiceServer) RecordReview(context.Context, *RecordReviewRequest) (*RecordReviewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordReview not implemented")
@@ -302,6 +428,96 @@ func _PlanService_ListPlanTemplates_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PlanServiceServer).ListPlanTemplates(ctx, req.(*ListPlanTemplatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_GetPlanTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPlanTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).GetPlanTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_GetPlanTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).GetPlanTemplate(ctx, req.(*GetPlanTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_ListPlanTemplateVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPlanTemplateVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).ListPlanTemplateVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_ListPlanTemplateVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).ListPlanTemplateVersions(ctx, req.(*ListPlanTemplateVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_CreatePlanTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreatePlanTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).CreatePlanTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_CreatePlanTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).CreatePlanTemplate(ctx, req.(*CreatePlanTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_UpdatePlanTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePlanTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).UpdatePlanTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_UpdatePlanTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).UpdatePlanTemplate(ctx, req.(*UpdatePlanTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_RetirePlanTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetirePlanTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).RetirePlanTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_RetirePlanTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).RetirePlanTemplate(ctx, req.(*RetirePlanTemplateRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -450,6 +666,24 @@ func _PlanService_ClosePlan_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PlanService_CancelPlanSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelPlanSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).CancelPlanSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_CancelPlanSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).CancelPlanSessions(ctx, req.(*CancelPlanSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PlanService_RecordReview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RecordReviewRequest)
 	if err := dec(in); err != nil {
@@ -498,6 +732,26 @@ var PlanService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _PlanService_ListPlanTemplates_Handler,
 		},
 		{
+			MethodName: "GetPlanTemplate",
+			Handler:    _PlanService_GetPlanTemplate_Handler,
+		},
+		{
+			MethodName: "ListPlanTemplateVersions",
+			Handler:    _PlanService_ListPlanTemplateVersions_Handler,
+		},
+		{
+			MethodName: "CreatePlanTemplate",
+			Handler:    _PlanService_CreatePlanTemplate_Handler,
+		},
+		{
+			MethodName: "UpdatePlanTemplate",
+			Handler:    _PlanService_UpdatePlanTemplate_Handler,
+		},
+		{
+			MethodName: "RetirePlanTemplate",
+			Handler:    _PlanService_RetirePlanTemplate_Handler,
+		},
+		{
 			MethodName: "CreatePlan",
 			Handler:    _PlanService_CreatePlan_Handler,
 		},
@@ -528,6 +782,10 @@ var PlanService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClosePlan",
 			Handler:    _PlanService_ClosePlan_Handler,
+		},
+		{
+			MethodName: "CancelPlanSessions",
+			Handler:    _PlanService_CancelPlanSessions_Handler,
 		},
 		{
 			MethodName: "RecordReview",
