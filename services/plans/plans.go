@@ -14,7 +14,7 @@
 // Hears: AppointmentBooked, AppointmentRescheduled, AppointmentCancelled,
 // AppointmentCompleted, AppointmentNoShow, EntitlementVoided, IntakeTriaged,
 // TriageOverridden, FactsChanged, PatientMerged, PatientUnmerged, PractitionerChanged,
-// ClinicChanged.
+// CredentialChanged, ClinicChanged.
 package plans
 
 import (

@@ -13,6 +13,7 @@ import (
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans"
+	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -342,10 +343,10 @@ func (w *world) treatInjections() map[string]row {
 			}
 			w.granted(p, own(id, 2, "2027-07-10"))
 		},
-		"F126": func(t *testing.T, id string) { w.answered(t, id, "2027-01-03", "HOURS_24", "SAME", "WAIT", "") },
+		"F126": func(t *testing.T, id string) { w.checkedIn(t, id, "2027-01-03", "HOURS_24", "SAME", "WAIT", "") },
 		"F127": func(t *testing.T, id string) {
-			w.answered(t, id, "2027-01-01", "HOURS_72", "WORSE", "WAIT", "")
-			w.answered(t, id+"_late", "2026-12-29", "DAY_3", "WORSE", "SAME_DAY", "WORSE_AFTER_DAY_3")
+			w.checkedIn(t, id, "2027-01-01", "HOURS_72", "WORSE", "WAIT", "")
+			w.checkedIn(t, id+"_late", "2026-12-29", "DAY_3", "WORSE", "SAME_DAY", "WORSE_AFTER_DAY_3")
 		},
 		"F128": func(t *testing.T, id string) {
 			made := w.recorded(complete(id, "2027-01-04"))
@@ -372,9 +373,9 @@ func (w *world) treatInjections() map[string]row {
 	}
 }
 
-// answered records an injection, answers a check-in on 4 January 2027, and checks what the
+// checkedIn records an injection, answers a check-in on 4 January 2027, and checks what the
 // patient is told and what a clinician is.
-func (w *world) answered(t *testing.T, id, date, code, course, advice, finding string) {
+func (w *world) checkedIn(t *testing.T, id, date, code, course, advice, finding string) {
 	t.Helper()
 	r := answerOf(w.recorded(complete(id, date)), code)
 	r.Course, r.Pain = course, proto.Int32(8)
@@ -438,7 +439,7 @@ func TestFactsFlagWithinASecond(t *testing.T) {
 				}
 			}
 			w.heard(w.booking.producer)
-			begin := time.Now()
+			begin := clock.System.Now()
 			w.intake.set(t, &intakev1.BookingGate{
 				PatientId: id, Version: 1,
 				Blocked:           []*intakev1.GateBlock{{Discipline: typev1.Discipline_DISCIPLINE_MASSAGE, ContraindicationIds: []string{"X-MASS-1"}}},
@@ -452,7 +453,7 @@ func TestFactsFlagWithinASecond(t *testing.T) {
 				return n
 			}
 			w.until("every session is flagged", func() bool { return flagged() == 9 })
-			return time.Since(begin) < time.Second
+			return clock.System.Now().Sub(begin) < time.Second
 		}
 		for n := range 5 { // a machine that is busy with other tests may need a second try
 			if within(fmt.Sprintf("pat_second%d", n)) {

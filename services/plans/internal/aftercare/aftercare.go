@@ -1,6 +1,6 @@
 // Package aftercare has the rules of the weeks after an injection: what the patient consented
-// to, what an answer to a check-in means, and how long the pain was relieved. The content is
-// data (aftercare.json) with its sources; the rules look at no clock and no database.
+// to, and what an answer to a check-in means. The content is data (aftercare.json) with its
+// sources; the rules look at no clock and no database.
 package aftercare
 
 import (
@@ -23,8 +23,6 @@ type Rules struct {
 	WorseNormalUntil Number `json:"worse_normal_until_day"`
 	// NoReliefNormalUntil is the last day on which no relief yet is nothing to look at (F126).
 	NoReliefNormalUntil Number `json:"no_relief_normal_until_day"`
-	// ReliefPercent of the pain before must be gone for a day to be one of relief (F124).
-	ReliefPercent Number `json:"relief_percent"`
 	// Signs are what a check-in asks for.
 	Signs []Sign `json:"signs"`
 	// Consents are the texts that patients sign, by version; the last of a kind is current.
@@ -117,7 +115,6 @@ func (r Rules) numbers() error {
 		{"overdue_after_hours", r.OverdueAfter, 1, 720},
 		{"worse_normal_until_day", r.WorseNormalUntil, 0, 30},
 		{"no_relief_normal_until_day", r.NoReliefNormalUntil, 0, 90},
-		{"relief_percent", r.ReliefPercent, 1, 100},
 	} {
 		if n.n.Source == "" {
 			return fmt.Errorf("%s.source: is missing", n.field)

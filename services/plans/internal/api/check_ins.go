@@ -35,9 +35,8 @@ func (s injectionServer) GetInjectionRelief(ctx context.Context, r *plansv1.GetI
 		return nil, err
 	}
 	return &plansv1.GetInjectionReliefResponse{
-		PainBefore: score(v.PainBefore), ReliefDays: int32(v.Relief.Days), FirstReliefDate: v.Relief.First.String(),
-		FirstReliefDay: int32(v.Relief.FirstDay), LastReliefDate: v.Relief.Last.String(), Ongoing: v.Relief.Ongoing,
-		AnaestheticRelief: v.Relief.Anaesthetic, RecordedDays: int32(v.Relief.Recorded),
+		PainBefore: score(v.PainBefore), ReliefDays: int32(v.Days), FirstReliefDate: v.Start.String(), FirstReliefDay: int32(v.FirstDay),
+		LastReliefDate: v.End.String(), Ongoing: v.Ongoing, AnaestheticRelief: v.Anaesthetic, RecordedDays: int32(v.Recorded),
 	}, nil
 }
 

@@ -127,7 +127,7 @@ func (a *App) StopMedication(ctx context.Context, s Stop) (MedicationView, error
 			if s.InError {
 				med.State, med.Body.Stop = string(medication.InError), civil.Date{}
 			}
-			return settleIssues(tx, head, p.Subject, aboutMedicine(med.ID))
+			return settleIssues(ctx, tx, head, p.Subject, "NOT_AN_ISSUE", aboutMedicine(med.ID))
 		})
 }
 
@@ -152,7 +152,7 @@ func (a *App) AcknowledgeMedication(ctx context.Context, ack Acknowledge) (Medic
 				return err
 			}
 			left := m.rules.OfItem(m.kase, med.ID)
-			return settleIssues(tx, head, p.Subject, func(i store.Issue) bool {
+			return settleIssues(ctx, tx, head, p.Subject, "NOT_AN_ISSUE", func(i store.Issue) bool {
 				return aboutMedicine(med.ID)(i) && !slices.ContainsFunc(left, func(l medication.Issue) bool { return l.RuleID == i.Rule && l.Task })
 			})
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/upright-clinic/upright/services/plans/internal/aftercare"
+	"github.com/upright-clinic/upright/services/plans/internal/diary"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/civil"
@@ -19,7 +20,13 @@ func (a *App) Consents() aftercare.Rules { return a.cfg.Aftercare }
 // ReliefView is what an injection did to the pain.
 type ReliefView struct {
 	PainBefore *int // nil when nobody has recorded it: then nothing can be computed
-	Relief     aftercare.Relief
+	diary.Relief
+	// FirstDay is the first day of relief counted from the injection, whose own day is 0.
+	FirstDay int
+	// Ongoing: the newest day with a score is one of that relief.
+	Ongoing bool
+	// Recorded is how many days after the injection have a score.
+	Recorded int
 }
 
 // GetRelief computes from pain scores what an injection did, until the next one. It fails
@@ -76,29 +83,62 @@ func (a *App) relief(tx *sqldb.Tx, clinicID, patientID, injectionID string, loc 
 	if r.PainBefore == nil {
 		return ReliefView{}, nil
 	}
-	entries, err := painEntries(tx, clinicID, patientID, loc)
+	days, err := painDays(tx, clinicID, patientID, e.LocalDate, r.PainAfter, loc)
 	if err != nil {
 		return ReliefView{}, err
 	}
-	if r.PainAfter != nil {
-		entries = append(entries, aftercare.Entry{Date: e.LocalDate, Pain: *r.PainAfter})
+	out := ReliefView{PainBefore: r.PainBefore, Relief: a.cfg.Diary.Relief(*r.PainBefore, e.LocalDate, next, days)}
+	for _, d := range days {
+		if d.Date.After(e.LocalDate) && (next.IsZero() || d.Date.Before(next)) {
+			out.Recorded++
+			out.Ongoing = d.Date == out.End
+		}
 	}
-	return ReliefView{PainBefore: r.PainBefore, Relief: a.cfg.Aftercare.ReliefOf(e.LocalDate, next, *r.PainBefore, entries)}, nil
+	if !out.Start.IsZero() {
+		out.FirstDay = e.LocalDate.DaysUntil(out.Start)
+	}
+	return out, nil
 }
 
-// painEntries are a person's pain scores by civil day: the answers to check-ins.
-func painEntries(tx *sqldb.Tx, clinicID, patientID string, loc *time.Location) ([]aftercare.Entry, error) {
+// painDays are a person's pain scores from the day of an injection on, by civil day: of the
+// diary, of answers to check-ins, and what was noted right after it. Of several on a day the
+// worst counts, but on the day itself the best, which tells of the anaesthetic (F129).
+func painDays(tx *sqldb.Tx, clinicID, patientID string, injected civil.Date, after *int, loc *time.Location) ([]diary.Day, error) {
+	scores := map[civil.Date]int{}
+	note := func(date civil.Date, pain *int) {
+		if pain == nil || date.Before(injected) {
+			return
+		}
+		known, ok := scores[date]
+		if !ok || (date == injected) == (*pain < known) {
+			scores[date] = *pain
+		}
+	}
+	note(injected, after)
 	all, err := store.CheckInsOf(tx, clinicID, patientID)
 	if err != nil {
 		return nil, err
 	}
-	var out []aftercare.Entry
 	for _, list := range all {
 		for _, c := range list {
-			if c.State == store.CheckInAnswered && c.Pain != nil {
-				out = append(out, aftercare.Entry{Date: civil.Of(c.AnsweredAt, loc), Pain: *c.Pain})
+			if c.State == store.CheckInAnswered {
+				note(civil.Of(c.AnsweredAt, loc), c.Pain)
 			}
 		}
 	}
-	return out, nil
+	entries, err := store.DiaryBetween(tx, clinicID, patientID, injected, civil.Date{})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Corrected {
+			note(e.Date, e.Pain)
+		}
+	}
+	days := make([]diary.Day, 0, len(scores))
+	for date, pain := range scores {
+		days = append(days, diary.Day{Date: date, Pain: &pain})
+	}
+	slices.SortFunc(days, func(a, b diary.Day) int { return a.Date.Compare(b.Date) })
+	return days, nil
 }

@@ -2251,7 +2251,8 @@ type GetInjectionReliefResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pain before, 0 to 10; absent when nobody has recorded it, and then the rest is empty.
 	PainBefore *int32 `protobuf:"varint,1,opt,name=pain_before,json=painBefore,proto3,oneof" json:"pain_before,omitempty"`
-	// Civil days after the injection on which at least half of the pain was gone.
+	// For how many civil days after the injection at least half of the pain was gone, from the
+	// first such day until a score says otherwise.
 	ReliefDays int32 `protobuf:"varint,2,opt,name=relief_days,json=reliefDays,proto3" json:"relief_days,omitempty"`
 	// First of them, when the steroid began to work; empty when there is none.
 	FirstReliefDate string `protobuf:"bytes,3,opt,name=first_relief_date,json=firstReliefDate,proto3" json:"first_relief_date,omitempty"`
