@@ -7,7 +7,8 @@
 //
 // Asks: directory, for a patient or a clinic that it has not heard of yet.
 //
-// Emits: IntakeStarted, IntakeSubmitted, IntakeTriaged, TriageOverridden, FactsChanged.
+// Emits: IntakeStarted, IntakeSubmitted, IntakeTriaged, TriageOverridden, FactsChanged,
+// TriageTaskEscalated.
 //
 // Hears: directory's PatientRegistered, PatientMerged, PatientUnmerged, ClinicChanged.
 package intake
@@ -16,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +33,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/daemon"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -56,19 +59,22 @@ func migrations() []sqldb.Set {
 // database cannot be migrated, or when a form that ships with the program is not usable,
 // naming the place.
 func New(ctx context.Context, _ Config, kit daemon.Kit) (*Service, error) {
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	var sets []*triage.Set
 	group.Go(func() (err error) { sets, err = triage.Shipped(); return err })
-	group.Go(func() error { return sqldb.Migrate(ctx, kit.DB, migrations()...) })
+	group.Go(func() error { return sqldb.Migrate(working, kit.DB, migrations()...) })
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
 	directory := kit.Peer("directory")
 	s := &Service{
 		db:     kit.DB,
-		app:    app.New(kit.DB, app.NewForms(sets), asks(directory), kit.Log),
+		app:    app.New(kit.DB, app.NewForms(sets, kit.Clock), asks(directory), kit.Log),
 		log:    kit.Log,
 		events: eventlog.New(kit.DB, eventlog.Config{Service: app.Service, Bus: kit.Bus, Clock: kit.Clock, Log: kit.Log}),
+	}
+	if err := s.app.RefreshForms(ctx); err != nil {
+		return nil, fmt.Errorf("intake: %w", err)
 	}
 	s.consumer = eventlog.NewConsumer(kit.DB, eventlog.ConsumerConfig{
 		Name: app.Service, Producer: "directory", Source: eventsv1.NewEventLogServiceClient(directory), Bus: kit.Bus,
@@ -80,6 +86,7 @@ func New(ctx context.Context, _ Config, kit daemon.Kit) (*Service, error) {
 // asks is what intake asks directory, with the caller's own rights.
 func asks(directory grpc.ClientConnInterface) app.Directory {
 	places, patients := directoryv1.NewPlaceServiceClient(directory), directoryv1.NewPatientServiceClient(directory)
+	accounts := directoryv1.NewAccountServiceClient(directory)
 	return app.Directory{
 		TimeZone: func(ctx context.Context) (string, error) {
 			got, err := places.GetClinic(ctx, &directoryv1.GetClinicRequest{})
@@ -94,6 +101,18 @@ func asks(directory grpc.ClientConnInterface) app.Directory {
 		Patient: func(ctx context.Context, patientID string) error {
 			_, err := patients.GetPatient(ctx, &directoryv1.GetPatientRequest{PatientId: patientID})
 			return err
+		},
+		Me: func(ctx context.Context) (string, error) {
+			got, err := accounts.GetMe(ctx, &directoryv1.GetMeRequest{})
+			return got.GetAccount().GetDisplayName(), err
+		},
+		Clinician: func(ctx context.Context, accountID string) (bool, error) {
+			got, err := accounts.GetAccount(ctx, &directoryv1.GetAccountRequest{AccountId: accountID})
+			if err != nil && fault.From(err).Kind == fault.NotFound {
+				return false, nil
+			}
+			active := got.GetAccount().GetState() == "ACTIVE" && slices.Contains(got.GetAccount().GetRoles(), "CLINICIAN")
+			return active, err
 		},
 	}
 }
@@ -134,7 +153,28 @@ func (s *Service) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.events.Run(ctx) })
 	group.Go(func() error { return s.consumer.Run(ctx) })
-	group.Go(func() error { s.forget(ctx); return nil })
+	group.Go(func() error {
+		s.every(ctx, forgetEvery, "old request ids not forgotten", s.forget)
+		return nil
+	})
+	group.Go(func() error {
+		s.every(ctx, escalateEvery, "late tasks not looked at", func(ctx context.Context) error {
+			_, err := s.app.EscalateTasks(ctx)
+			return err
+		})
+		return nil
+	})
+	group.Go(func() error {
+		s.every(ctx, chaseEvery, "unfinished forms not looked at", func(ctx context.Context) error {
+			_, err := s.app.ChaseDrafts(ctx)
+			return err
+		})
+		return nil
+	})
+	group.Go(func() error {
+		s.every(ctx, refreshEvery, "forms in force not read anew", s.app.RefreshForms)
+		return nil
+	})
 	return group.Wait()
 }
 
@@ -144,28 +184,41 @@ const (
 	forgetBatch = 5000
 )
 
-// forget deletes request ids that no retry will use any more, and links, form sessions and
-// messages whose time is over. A failure is tried again at
-// the next turn.
-func (s *Service) forget(ctx context.Context) {
-	ticker := time.NewTicker(forgetEvery)
+// refreshEvery is how long after a switch in another process its forms are in force here.
+const refreshEvery = 5 * time.Second
+
+// How often late tasks and unfinished forms are looked at.
+const (
+	escalateEvery = 15 * time.Second
+	chaseEvery    = 5 * time.Minute
+)
+
+// every does something again and again until the context ends. A failure is told and tried
+// again at the next turn.
+func (s *Service) every(ctx context.Context, interval time.Duration, failed string, do func(context.Context) error) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-				if _, err := requestid.Purge(tx, tx.Now(), forgetBatch); err != nil {
-					return err
-				}
-				return store.PurgeForms(tx)
-			})
-			if err != nil && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "old request ids not forgotten", slog.Any("error", err))
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, failed, slog.Any("error", err))
 			}
 		}
 	}
+}
+
+// forget deletes request ids that no retry will use any more, and links, form sessions and
+// messages whose time is over.
+func (s *Service) forget(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := requestid.Purge(tx, tx.Now(), forgetBatch); err != nil {
+			return err
+		}
+		return store.PurgeForms(tx)
+	})
 }
 
 // Ready says why intake cannot answer yet: its database does not answer, or directory's log

@@ -55,6 +55,8 @@ type world struct {
 	forms   intakev1.QuestionnaireServiceClient
 	funnel  intakev1.FunnelServiceClient
 	form    intakev1.FormServiceClient
+	vers    intakev1.QuestionnaireVersionServiceClient
+	duty    intakev1.TriageSettingsServiceClient
 }
 
 // each runs a test on both databases.
@@ -99,6 +101,8 @@ func newWorld(t testing.TB, d sqldb.Dialect) *world {
 	w.forms = intakev1.NewQuestionnaireServiceClient(conn)
 	w.funnel = intakev1.NewFunnelServiceClient(conn)
 	w.form = intakev1.NewFormServiceClient(conn)
+	w.vers = intakev1.NewQuestionnaireVersionServiceClient(conn)
+	w.duty = intakev1.NewTriageSettingsServiceClient(conn)
 	return w
 }
 
@@ -234,7 +238,7 @@ func (w *world) events() []proto.Message {
 			m := map[string]proto.Message{
 				"upright.intake.v1.IntakeStarted": &intakev1.IntakeStarted{}, "upright.intake.v1.IntakeSubmitted": &intakev1.IntakeSubmitted{},
 				"upright.intake.v1.IntakeTriaged": &intakev1.IntakeTriaged{}, "upright.intake.v1.TriageOverridden": &intakev1.TriageOverridden{},
-				"upright.intake.v1.FactsChanged": &intakev1.FactsChanged{},
+				"upright.intake.v1.FactsChanged": &intakev1.FactsChanged{}, "upright.intake.v1.TriageTaskEscalated": &intakev1.TriageTaskEscalated{},
 			}[name]
 			if err := proto.Unmarshal(payload, m); err != nil {
 				return err
@@ -303,6 +307,7 @@ func refusal(t testing.TB, err error, kind fault.Kind, reason string) *fault.Err
 type directory struct {
 	directoryv1.UnimplementedPlaceServiceServer
 	directoryv1.UnimplementedPatientServiceServer
+	directoryv1.UnimplementedAccountServiceServer
 	served *rpctest.Harness
 	db     *sqldb.DB
 	log    *eventlog.Log
@@ -323,6 +328,7 @@ func newDirectory(t testing.TB, d sqldb.Dialect) *directory {
 	dir.served = rpctest.New(t, "directory", func(r grpc.ServiceRegistrar) {
 		directoryv1.RegisterPlaceServiceServer(r, dir)
 		directoryv1.RegisterPatientServiceServer(r, dir)
+		directoryv1.RegisterAccountServiceServer(r, dir)
 		dir.log.Register(r)
 	})
 	return dir
@@ -366,6 +372,28 @@ func (d *directory) VerifyPatient(ctx context.Context, in *directoryv1.VerifyPat
 	}
 	right := p.ClinicID == clinic && in.GetPatientId() == patient && in.GetFamilyName() == "Rahman" && in.GetBirthDate() == "1980-02-29"
 	return &directoryv1.VerifyPatientResponse{Matches: right}, nil
+}
+
+// GetMe knows everybody by a name that says who they are.
+func (d *directory) GetMe(ctx context.Context, _ *directoryv1.GetMeRequest) (*directoryv1.GetMeResponse, error) {
+	p, _ := authn.From(ctx)
+	return &directoryv1.GetMeResponse{Account: &directoryv1.Account{AccountId: p.Subject, DisplayName: "Name of " + p.Subject}}, nil
+}
+
+// GetAccount knows the clinicians of the tests, one who left, and a receptionist.
+func (d *directory) GetAccount(ctx context.Context, in *directoryv1.GetAccountRequest) (*directoryv1.GetAccountResponse, error) {
+	p, _ := authn.From(ctx)
+	a := &directoryv1.Account{AccountId: in.GetAccountId(), ClinicId: p.ClinicID, State: "ACTIVE", Roles: []string{"CLINICIAN"}}
+	switch in.GetAccountId() {
+	case "acc_desk":
+		a.Roles = []string{"RECEPTIONIST"}
+	case "acc_left":
+		a.State = "DISABLED"
+	case "acc_first", "acc_second", "acc_safety":
+	default:
+		return nil, fault.NotFoundf("account")
+	}
+	return &directoryv1.GetAccountResponse{Account: a}, nil
 }
 
 // tell appends an event to directory's log.

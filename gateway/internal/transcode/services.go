@@ -44,6 +44,8 @@ var services = []service{
 	of(intakev1.FormService_ServiceDesc, intakev1.NewFormServiceClient, intakev1.RegisterFormServiceHandlerClient),
 	of(intakev1.IntakeService_ServiceDesc, intakev1.NewIntakeServiceClient, intakev1.RegisterIntakeServiceHandlerClient),
 	of(intakev1.QuestionnaireService_ServiceDesc, intakev1.NewQuestionnaireServiceClient, intakev1.RegisterQuestionnaireServiceHandlerClient),
+	of(intakev1.QuestionnaireVersionService_ServiceDesc, intakev1.NewQuestionnaireVersionServiceClient, intakev1.RegisterQuestionnaireVersionServiceHandlerClient),
+	of(intakev1.TriageSettingsService_ServiceDesc, intakev1.NewTriageSettingsServiceClient, intakev1.RegisterTriageSettingsServiceHandlerClient),
 	of(intakev1.TriageService_ServiceDesc, intakev1.NewTriageServiceClient, intakev1.RegisterTriageServiceHandlerClient),
 	of(plansv1.DiaryService_ServiceDesc, plansv1.NewDiaryServiceClient, plansv1.RegisterDiaryServiceHandlerClient),
 	of(plansv1.InjectionService_ServiceDesc, plansv1.NewInjectionServiceClient, plansv1.RegisterInjectionServiceHandlerClient),

@@ -22,6 +22,8 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	intakev1.RegisterQuestionnaireServiceServer(r, &questionnaires{app: a})
 	intakev1.RegisterIntakeServiceServer(r, &intakes{app: a})
 	intakev1.RegisterTriageServiceServer(r, &work{app: a})
+	intakev1.RegisterQuestionnaireVersionServiceServer(r, &formVersions{app: a})
+	intakev1.RegisterTriageSettingsServiceServer(r, &settings{app: a})
 	intakev1.RegisterFunnelServiceServer(r, &funnel{app: a})
 	intakev1.RegisterFormServiceServer(r, &form{app: a})
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -17,29 +18,36 @@ type questionnaires struct {
 	app *app.App
 }
 
-// ListQuestionnaires never fails.
-func (s *questionnaires) ListQuestionnaires(_ context.Context, in *intakev1.ListQuestionnairesRequest) (*intakev1.ListQuestionnairesResponse, error) {
+// ListQuestionnaires: see app.Questionnaires.
+func (s *questionnaires) ListQuestionnaires(ctx context.Context, in *intakev1.ListQuestionnairesRequest) (*intakev1.ListQuestionnairesResponse, error) {
 	out := &intakev1.ListQuestionnairesResponse{}
-	for _, set := range s.app.Questionnaires() {
-		out.Questionnaires = append(out.Questionnaires, questionnaire(set, in.GetLanguageCode()))
+	sets, err := s.app.Questionnaires(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range sets {
+		out.Questionnaires = append(out.Questionnaires, questionnaire(set, in.GetLanguageCode(), s.app.Languages(ctx, set)))
 	}
 	return out, nil
 }
 
 // GetQuestionnaire fails with NOT_FOUND.
-func (s *questionnaires) GetQuestionnaire(_ context.Context, in *intakev1.GetQuestionnaireRequest) (*intakev1.GetQuestionnaireResponse, error) {
-	set, err := s.app.Questionnaire(in.GetQuestionnaireId(), in.GetVersion())
+func (s *questionnaires) GetQuestionnaire(ctx context.Context, in *intakev1.GetQuestionnaireRequest) (*intakev1.GetQuestionnaireResponse, error) {
+	set, err := s.app.Questionnaire(ctx, in.GetQuestionnaireId(), in.GetVersion())
 	if err != nil {
 		return nil, err
 	}
-	return &intakev1.GetQuestionnaireResponse{Questionnaire: questionnaire(set, in.GetLanguageCode())}, nil
+	return &intakev1.GetQuestionnaireResponse{Questionnaire: questionnaire(set, in.GetLanguageCode(), s.app.Languages(ctx, set))}, nil
 }
 
-func questionnaire(set *triage.Set, wanted string) *intakev1.Questionnaire {
-	lang := app.Language(set, wanted)
+func questionnaire(set *triage.Set, wanted string, languages []string) *intakev1.Questionnaire {
+	lang := "en"
+	if slices.Contains(languages, wanted) {
+		lang = wanted
+	}
 	out := &intakev1.Questionnaire{
 		QuestionnaireId: set.ID, Version: set.Version, RuleSetVersion: set.RuleSetVersion(),
-		Title: set.Title.In(lang), LanguageCode: lang, Languages: set.Languages,
+		Title: set.Title.In(lang), LanguageCode: lang, Languages: languages,
 	}
 	for i := range set.Pages {
 		p := &set.Pages[i]

@@ -20,12 +20,12 @@ type work struct {
 }
 
 // EvaluateTriage: see app.EvaluateTriage.
-func (s *work) EvaluateTriage(_ context.Context, in *intakev1.EvaluateTriageRequest) (*intakev1.EvaluateTriageResponse, error) {
+func (s *work) EvaluateTriage(ctx context.Context, in *intakev1.EvaluateTriageRequest) (*intakev1.EvaluateTriageResponse, error) {
 	given, err := answers(in.GetAnswers())
 	if err != nil {
 		return nil, err
 	}
-	set, outcome, err := s.app.EvaluateTriage(in.GetQuestionnaireId(), in.GetQuestionnaireVersion(), given)
+	set, outcome, err := s.app.EvaluateTriage(ctx, in.GetQuestionnaireId(), in.GetQuestionnaireVersion(), given)
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +185,7 @@ func task(v app.TaskView) *intakev1.TriageTask {
 		OwnerAccountId: v.Owner, DueTime: timestamp(v.DueAt), Overdue: v.Overdue, CreateTime: timestamp(v.CreatedAt),
 		AcknowledgeTime: timestamp(v.AcknowledgedAt), AcknowledgedBy: v.AcknowledgedBy, DecideTime: timestamp(v.DecidedAt),
 		DecidedBy: v.DecidedBy, Reason: v.Reason, RaisedBy: v.RaisedBy, Etag: strconv.FormatInt(v.Version, 10),
+		Escalations: int32(v.Escalations), EscalateTime: timestamp(v.EscalatedAt), NextEscalateTime: timestamp(v.EscalateAt),
 	}
 }
 

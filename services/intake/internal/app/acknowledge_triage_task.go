@@ -41,6 +41,9 @@ func (a *App) AcknowledgeTriageTask(ctx context.Context, in TaskCommand) (view T
 				return fault.New(fault.FailedPrecondition, "TASK_CLOSED", "This task was decided before.").With("task_id", t.TaskID)
 			}
 			t.State, t.Owner, t.AcknowledgedBy, t.AcknowledgedAt = Acknowledged, p.Subject, p.Subject, tx.Now()
+			if err := watch(tx, &t); err != nil {
+				return err
+			}
 			if err := saveTask(tx, t); err != nil {
 				return err
 			}

@@ -45,6 +45,10 @@ type Directory struct {
 	Verify func(ctx context.Context, clinicID, patientID, familyName, birthDate string) (bool, error)
 	// Patient fails with NOT_FOUND when the caller's clinic has no such patient.
 	Patient func(ctx context.Context, patientID string) error
+	// Me returns the caller's name.
+	Me func(ctx context.Context) (string, error)
+	// Clinician reports whether an account is an active clinician of the caller's clinic.
+	Clinician func(ctx context.Context, accountID string) (bool, error)
 }
 
 // App has the use cases. It may be used by any number of goroutines.

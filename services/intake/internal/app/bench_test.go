@@ -13,6 +13,7 @@ import (
 	"github.com/upright-clinic/upright/services/intake/internal/triage"
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -32,7 +33,7 @@ func newApp(tb testing.TB, db *sqldb.DB) *App {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return New(db, NewForms(forms), Directory{}, slog.New(slog.DiscardHandler))
+	return New(db, NewForms(forms, clock.System), Directory{}, slog.New(slog.DiscardHandler))
 }
 
 func clinician(ctx context.Context) context.Context {
@@ -47,7 +48,7 @@ func screened(tb testing.TB, a *App, patientID string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(clinic)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (a *App) BookingGate(ctx context.Context, clinicID, patientID string) (view
 	if err != nil {
 		return view, err
 	}
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(p.ClinicID)
 	if err != nil {
 		return view, err
 	}

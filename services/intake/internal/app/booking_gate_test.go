@@ -24,7 +24,7 @@ var people = []string{"pat_a", "pat_b", "pat_c", "pat_d"}
 // are heard of one after the other: a consumer's events wait for its cursor.
 func change(ctx context.Context, t *testing.T, a *App, r *rand.Rand, heard *sync.Mutex) string {
 	t.Helper()
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(clinic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func addPeople(t *testing.T, a *App) {
 // that it was what answered.
 func compareGates(ctx context.Context, t *testing.T, a *App) (blocked int) {
 	t.Helper()
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(clinic)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (a *App) RecordClinicalFact(ctx context.Context, in RecordClinicalFact) (fa
 	if err != nil {
 		return fact, 0, err
 	}
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(p.ClinicID)
 	if err != nil {
 		return fact, 0, err
 	}

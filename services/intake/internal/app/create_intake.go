@@ -27,21 +27,21 @@ type CreateIntake struct {
 }
 
 // CreateIntake starts a form for a patient, tied to the newest version of the
-// questionnaire. It fails with NOT_FOUND for a patient or a questionnaire that the caller's
+// questionnaire, in a language that is open to patients. It fails with NOT_FOUND for a patient or a questionnaire that the caller's
 // clinic does not have.
 func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, error) {
 	p, err := callerOf(ctx)
 	if err != nil {
 		return IntakeView{}, err
 	}
-	set, err := a.forms.Current(in.QuestionnaireID)
+	set, err := a.forms.Current(p.ClinicID, in.QuestionnaireID)
 	if err != nil {
 		return IntakeView{}, err
 	}
 	if err := a.knowPatient(ctx, p, in.PatientID); err != nil {
 		return IntakeView{}, err
 	}
-	zone := a.zoneOf(ctx, p.ClinicID)
+	zone, lang := a.zoneOf(ctx, p.ClinicID), a.forms.openLanguage(p.ClinicID, set, in.Language)
 	var view IntakeView
 	var counted []store.Step
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -55,7 +55,7 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 			return err
 		}
 		if !ok {
-			if i, err = startIntake(ctx, tx, p, id, in.PatientID, set, in.Language); err != nil {
+			if i, err = startIntake(ctx, tx, p, id, in.PatientID, set, lang); err != nil {
 				return err
 			}
 			step, err := countStarted(tx, i, in.DeviceKind, zone)
@@ -77,7 +77,7 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 func startIntake(ctx context.Context, tx *sqldb.Tx, p authn.Principal, id, patientID string, set *triage.Set, lang string) (store.Intake, error) {
 	i := store.Intake{
 		ClinicID: p.ClinicID, IntakeID: id, PatientID: patientID, QuestionnaireID: set.ID, QuestionnaireVersion: set.Version,
-		Language: language(set, lang), State: Draft, CreatedBy: p.Subject, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
+		Language: lang, State: Draft, CreatedBy: p.Subject, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
 	}
 	if err := store.InsertIntake(tx, i); err != nil {
 		return i, err

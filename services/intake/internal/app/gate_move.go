@@ -75,7 +75,7 @@ type kept struct {
 // In the row of a record that was merged into another it does not count.
 func (a *App) keepKnown(tx *sqldb.Tx, clinicID string, g *store.Gate) error {
 	g.Known, g.KnownBy = "", ""
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(clinicID)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ type known struct {
 // merge, and whatever speaks against a treatment in one speaks against it in all.
 func (a *App) knownOf(tx *sqldb.Tx, clinicID string, who person) (known, error) {
 	var k known
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(clinicID)
 	if err != nil {
 		return k, err
 	}

@@ -47,7 +47,7 @@ func (a *App) IntakeFunnel(ctx context.Context, questionnaireID string, start, e
 	if err != nil {
 		return out, err
 	}
-	set, err := a.forms.Current(questionnaireID)
+	set, err := a.forms.Current(p.ClinicID, questionnaireID)
 	if err != nil {
 		return out, err
 	}

@@ -102,7 +102,7 @@ func typedOf(rows map[string]store.Answer) (map[string][]string, error) {
 
 // basicView is what the front desk and lists see.
 func (a *App) basicView(p authn.Principal, i store.Intake) (IntakeView, error) {
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	v := IntakeView{Intake: i, Set: set, Audience: audience(p)}
 	if err != nil {
 		return v, err

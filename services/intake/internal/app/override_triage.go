@@ -123,7 +123,7 @@ func (a *App) override(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 	if err := mayDecide(p, levelOf(i.Level), in.Level); err != nil {
 		return err
 	}
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func lockForDecision(tx *sqldb.Tx, p authn.Principal, in Override) (store.Task, 
 
 // decideTask brings task and intake to the decided level.
 func (a *App) decideTask(ctx context.Context, tx *sqldb.Tx, p authn.Principal, t store.Task, i store.Intake, who person, in Override, zone *time.Location) error {
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	if err != nil {
 		return err
 	}
@@ -207,6 +207,9 @@ func closeTask(tx *sqldb.Tx, p authn.Principal, t store.Task, in Override, set *
 		}
 	} else {
 		t.State = Open
+	}
+	if err := watch(tx, &t); err != nil {
+		return err
 	}
 	return saveTask(tx, t)
 }
@@ -255,7 +258,7 @@ func (a *App) setLevel(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i s
 // decideMiniScreen puts a decided level in force for a patient whose mini-screen raised the
 // task: it counts like a new result.
 func (a *App) decideMiniScreen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, in Override, patientID string, zone *time.Location) error {
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(p.ClinicID)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (a *App) RecordMiniScreen(ctx context.Context, in RecordMiniScreen) (out Mi
 	if err != nil {
 		return out, err
 	}
-	if out.Set, err = a.forms.Facts(); err != nil {
+	if out.Set, err = a.forms.Facts(p.ClinicID); err != nil {
 		return out, err
 	}
 	yes, err := checkMiniScreen(out.Set, in.Answers)

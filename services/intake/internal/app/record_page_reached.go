@@ -46,7 +46,7 @@ func (a *App) countPage(tx *sqldb.Tx, p authn.Principal, in PageReached, zone *t
 	if err != nil {
 		return nil, err
 	}
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (a *App) countPage(tx *sqldb.Tx, p authn.Principal, in PageReached, zone *t
 	}
 	lang := i.Language
 	if in.Language != "" {
-		lang = language(set, in.Language)
+		lang = a.forms.openLanguage(i.ClinicID, set, in.Language)
 	}
 	s := stepOf(i, StepPage, in.PageID, in.DeviceKind, lang, tx.Now(), zone)
 	if fresh, err := store.MarkPage(tx, i.ClinicID, i.IntakeID, in.PageID, s.DeviceKind); err != nil || !fresh {

@@ -42,7 +42,7 @@ func (a *App) ReleaseContraindication(ctx context.Context, in ReleaseContraindic
 	if err != nil {
 		return release, 0, err
 	}
-	set, err := a.forms.Facts()
+	set, err := a.forms.Facts(p.ClinicID)
 	if err != nil {
 		return release, 0, err
 	}

@@ -73,17 +73,18 @@ func (a *App) ReportWorsening(ctx context.Context, intakeID string, fingerprint 
 }
 
 func (a *App) restart(ctx context.Context, tx *sqldb.Tx, p authn.Principal, id string, before store.Intake, who person, zone *time.Location) (store.Intake, error) {
-	set, err := a.forms.Current(before.QuestionnaireID)
+	set, err := a.forms.Current(p.ClinicID, "")
 	if err != nil {
 		return before, err
 	}
-	i, err := startIntake(ctx, tx, p, id, before.PatientID, set, before.Language)
+	i, err := startIntake(ctx, tx, p, id, before.PatientID, set, a.forms.openLanguage(p.ClinicID, set, before.Language))
 	if err != nil {
 		return i, err
 	}
-	preset := UpdateIntake{Answers: triage.Answers{courseQuestion: triage.Choice(worsening)}}
-	if err := putAnswer(tx, p, i, courseQuestion, preset, store.Writer{}, 1); err != nil {
-		return i, err
+	if set.Check(courseQuestion, triage.Choice(worsening)) == nil { // a clinic's own form may not ask
+		if err := putAnswer(tx, p, i, courseQuestion, UpdateIntake{Answers: triage.Answers{courseQuestion: triage.Choice(worsening)}}, store.Writer{}, 1); err != nil {
+			return i, err
+		}
 	}
 	told := &intakev1.TriageOverridden{ClinicId: p.ClinicID, PatientId: who.rootID}
 	err = a.moveGate(ctx, tx, p.ClinicID, who, func(g *store.Gate) {

@@ -76,7 +76,7 @@ func (a *App) submit(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i sto
 	if err := checkEtag(in.Etag, i.Version); err != nil {
 		return i, err
 	}
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	if err != nil {
 		return i, err
 	}

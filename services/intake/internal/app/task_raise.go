@@ -41,7 +41,7 @@ func raiseTask(tx *sqldb.Tx, set *triage.Set, w work, zone *time.Location) (stri
 			Level: int(w.level), ComputedLevel: int(w.computed), Provisional: w.provisional, AnswersWithdrawn: w.withdrawn,
 			RaisedBy: w.raisedBy, DueAt: gate.Due(rule, tx.Now(), zone), CreatedAt: tx.Now(), Version: 1,
 		}
-		return t.TaskID, store.InsertTask(tx, t)
+		return t.TaskID, giveTask(tx, t)
 	}
 	before := t
 	switch {
@@ -60,7 +60,23 @@ func raiseTask(tx *sqldb.Tx, set *triage.Set, w work, zone *time.Location) (stri
 	if t == before {
 		return t.TaskID, nil
 	}
+	if t.State != before.State || t.Level != before.Level || !t.DueAt.Equal(before.DueAt) {
+		if err := watch(tx, &t); err != nil {
+			return "", err
+		}
+	}
 	return t.TaskID, saveTask(tx, t)
+}
+
+// giveTask adds a task, which the first who answers for tasks owns.
+func giveTask(tx *sqldb.Tx, t store.Task) error {
+	duty, err := dutyOf(tx, t.ClinicID)
+	if err != nil {
+		return err
+	}
+	t.Owner = duty.First()
+	t.EscalateAt = duty.Escalates(levelOf(t.Level), t.DueAt, tx.Now())
+	return store.InsertTask(tx, t)
 }
 
 func taskOf(tx *sqldb.Tx, w work) (store.Task, bool, error) {

@@ -71,7 +71,7 @@ func (a *App) saveAnswers(ctx context.Context, tx *sqldb.Tx, p authn.Principal, 
 		return i, fault.New(fault.FailedPrecondition, "INTAKE_SUBMITTED", "This form was handed in and cannot be changed. Start a new one.").
 			With("intake_id", i.IntakeID)
 	}
-	set, err := a.forms.Version(i.QuestionnaireID, i.QuestionnaireVersion)
+	set, err := a.forms.Version(i.ClinicID, i.QuestionnaireID, i.QuestionnaireVersion)
 	if err != nil {
 		return i, err
 	}

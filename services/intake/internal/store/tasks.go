@@ -27,30 +27,35 @@ type Task struct {
 	DecidedAt        time.Time
 	DecidedBy        string
 	Reason           string
+	EscalateAt       time.Time // zero: it goes to nobody else
+	EscalatedAt      time.Time
+	Escalations      int
 	Version          int64
 }
 
 const taskColumns = `clinic_id, task_id, intake_id, patient_id, state, level, computed_level, provisional, answers_withdrawn,
-	raised_by, owner, due_at, created_at, acknowledged_at, acknowledged_by, decided_at, decided_by, reason, version`
+	raised_by, owner, due_at, created_at, acknowledged_at, acknowledged_by, decided_at, decided_by, reason, escalate_at, escalated_at, escalations, version`
 
 func scanTask(scan func(...any) error) (t Task, err error) {
 	var due, created int64
-	var acknowledged, decided sql.NullInt64
+	var acknowledged, decided, escalate, escalated sql.NullInt64
 	err = scan(&t.ClinicID, &t.TaskID, &t.IntakeID, &t.PatientID, &t.State, &t.Level, &t.ComputedLevel, &t.Provisional,
 		&t.AnswersWithdrawn, &t.RaisedBy, &t.Owner, &due, &created, &acknowledged, &t.AcknowledgedBy, &decided, &t.DecidedBy,
-		&t.Reason, &t.Version)
+		&t.Reason, &escalate, &escalated, &t.Escalations, &t.Version)
 	t.DueAt, t.CreatedAt = sqldb.Time(due), sqldb.Time(created)
 	t.AcknowledgedAt, t.DecidedAt = sqldb.NullTime(acknowledged), sqldb.NullTime(decided)
+	t.EscalateAt, t.EscalatedAt = sqldb.NullTime(escalate), sqldb.NullTime(escalated)
 	return t, err
 }
 
 // InsertTask adds a task.
 func InsertTask(tx *sqldb.Tx, t Task) error {
 	_, err := tx.Exec(`INSERT INTO triage_tasks (`+taskColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 		t.ClinicID, t.TaskID, t.IntakeID, t.PatientID, t.State, t.Level, t.ComputedLevel, t.Provisional, t.AnswersWithdrawn,
 		t.RaisedBy, t.Owner, sqldb.Micros(t.DueAt), sqldb.Micros(t.CreatedAt), sqldb.NullMicros(t.AcknowledgedAt), t.AcknowledgedBy,
-		sqldb.NullMicros(t.DecidedAt), t.DecidedBy, t.Reason, t.Version)
+		sqldb.NullMicros(t.DecidedAt), t.DecidedBy, t.Reason, sqldb.NullMicros(t.EscalateAt), sqldb.NullMicros(t.EscalatedAt),
+		t.Escalations, t.Version)
 	return err
 }
 
@@ -83,11 +88,26 @@ func TaskOfIntake(tx *sqldb.Tx, clinicID, intakeID string) (Task, bool, error) {
 func UpdateTask(tx *sqldb.Tx, t Task) (bool, error) {
 	n, err := tx.Exec(`UPDATE triage_tasks SET state = $3, level = $4, computed_level = $5, provisional = $6, answers_withdrawn = $7,
 		raised_by = $8, owner = $9, due_at = $10, acknowledged_at = $11, acknowledged_by = $12, decided_at = $13, decided_by = $14,
-		reason = $15, version = version + 1 WHERE clinic_id = $1 AND task_id = $2 AND version = $16`,
+		reason = $15, escalate_at = $16, escalated_at = $17, escalations = $18, version = version + 1
+		WHERE clinic_id = $1 AND task_id = $2 AND version = $19`,
 		t.ClinicID, t.TaskID, t.State, t.Level, t.ComputedLevel, t.Provisional, t.AnswersWithdrawn, t.RaisedBy, t.Owner,
 		sqldb.Micros(t.DueAt), sqldb.NullMicros(t.AcknowledgedAt), t.AcknowledgedBy, sqldb.NullMicros(t.DecidedAt), t.DecidedBy,
-		t.Reason, t.Version)
+		t.Reason, sqldb.NullMicros(t.EscalateAt), sqldb.NullMicros(t.EscalatedAt), t.Escalations, t.Version)
 	return n == 1, err
+}
+
+// TaskKey names a task of a clinic.
+type TaskKey struct{ ClinicID, TaskID string }
+
+// LateTasks returns the tasks of every clinic that should go to somebody else by now, those
+// that wait longest first, at most limit.
+func LateTasks(tx *sqldb.Tx, now time.Time, limit int) ([]TaskKey, error) {
+	rows, err := tx.Query(`SELECT clinic_id, task_id FROM triage_tasks
+		WHERE escalate_at IS NOT NULL AND escalate_at <= $1 ORDER BY escalate_at, task_id LIMIT $2`, sqldb.Micros(now), limit)
+	return collect(rows, err, func(r *sql.Rows) (k TaskKey, err error) {
+		err = r.Scan(&k.ClinicID, &k.TaskID)
+		return k, err
+	})
 }
 
 // TaskFilter narrows a list of tasks. Empty fields do not.

@@ -119,7 +119,7 @@ func (l *loader) checkMiniScreen() {
 func (l *loader) checkReach() {
 	s := l.set
 	for _, j := range l.todo {
-		if j.into.cond != nil && !s.canHold(j.into.cond) {
+		if !s.canHold(j.into) {
 			l.wrong(j.place, "no answers can fulfil it")
 		}
 	}
@@ -151,27 +151,39 @@ const reachTries = 200_000
 
 // canHold reports whether some answers fulfil the condition, by trying the values at which
 // it can change.
-func (s *Set) canHold(c *condition) bool {
-	if c.op == "or" {
-		return slices.ContainsFunc(c.parts, s.canHold)
+func (s *Set) canHold(r *rule) bool {
+	if r.cond != nil {
+		return s.canHoldList(r.cond)
 	}
-	asks := c.asks()
+	return s.someHold(make([]slot, len(s.Questions)), r.prog.Reads(), r.prog.Numbers(), r.prog.Holds)
+}
+
+// canHoldList is canHold for an operator list: of an "or" one part is enough.
+func (s *Set) canHoldList(c *condition) bool {
+	if c.op == "or" {
+		return slices.ContainsFunc(c.parts, s.canHoldList)
+	}
+	return s.someHold(make([]slot, len(s.Questions)), c.asks(), c.numbers(), c.holds)
+}
+
+// someHold tries the answers to some questions, with all others as they are in slots. Too
+// many to try count as held.
+func (s *Set) someHold(slots []slot, asks []int, bounds []int64, holds func([]slot) bool) bool {
 	domains := make([][]slot, len(asks))
 	size := 1
 	for i, q := range asks {
-		domains[i] = s.Questions[q].domain(c, q)
+		domains[i] = s.Questions[q].domain(bounds)
 		size *= len(domains[i])
 		if size > reachTries {
 			return true
 		}
 	}
-	slots := make([]slot, len(s.Questions))
 	for n := range size {
 		for i, q := range asks {
 			slots[q] = domains[i][n%len(domains[i])]
 			n /= len(domains[i])
 		}
-		if c.holds(slots) {
+		if holds(slots) {
 			return true
 		}
 	}
@@ -180,7 +192,7 @@ func (s *Set) canHold(c *condition) bool {
 
 // domain lists the answers to a question at which a condition can change: none, every
 // option, every number of options, and the numbers around each bound.
-func (q *Question) domain(c *condition, index int) []slot {
+func (q *Question) domain(bounds []int64) []slot {
 	out := []slot{{}}
 	switch q.Type {
 	case TypeChoice:
@@ -199,11 +211,9 @@ func (q *Question) domain(c *condition, index int) []slot {
 	case TypeMarks: // no rule reads them
 	case TypeInt:
 		values := []int64{q.Min, q.Max}
-		c.walk(func(n *condition) {
-			if slices.Contains(n.questions, index) {
-				values = append(values, n.number-1, n.number, n.number+1)
-			}
-		})
+		for _, n := range bounds {
+			values = append(values, n-1, n, n+1)
+		}
 		slices.Sort(values)
 		for _, v := range slices.Compact(values) {
 			if v >= q.Min && v <= q.Max {

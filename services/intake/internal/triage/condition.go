@@ -189,6 +189,18 @@ func (c *condition) asks() []int {
 	return slices.Compact(out)
 }
 
+// numbers returns the numbers that the condition compares with, each once, sorted.
+func (c *condition) numbers() []int64 {
+	var out []int64
+	c.walk(func(n *condition) {
+		if len(n.questions) > 0 {
+			out = append(out, n.number)
+		}
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // holds reports whether the condition is true of the answers. It is the operator list read
 // directly, and must always agree with the CEL expression that cel returns.
 func (c *condition) holds(a []slot) bool {

@@ -201,27 +201,57 @@ func (r *reading) asked(i int) bool {
 }
 
 // missing returns the questions that must still be answered: every required one, and a
-// follow-up that is asked, if a rule above the level found reads it. Without the second
-// half a serious accident with the day left open would end as complete and not urgent.
+// follow-up that is asked, if some answer to it would fire a rule above the level found.
+// Without the second half a serious accident with the day left open would end as complete
+// and not urgent.
 func (r *reading) missing(found Level) []string {
 	var out []string
+	raising := r.raising(found)
 	for i := range r.set.Questions {
 		q := &r.set.Questions[i]
-		if r.slots[i].Set {
-			continue
-		}
-		if q.Required || q.ask != nil && r.set.couldRaise(i, found) && r.asked(i) {
+		if !r.slots[i].Set && (q.Required || slices.Contains(raising, i)) {
 			out = append(out, q.ID)
 		}
 	}
 	return out
 }
 
-// couldRaise reports whether a rule above the level reads the question.
-func (s *Set) couldRaise(question int, above Level) bool {
-	return slices.ContainsFunc(s.Rules, func(r Rule) bool {
-		return r.level > above && slices.Contains(r.prog.Reads(), question)
-	})
+// raising returns the follow-ups that are asked and not answered, and of which some answers
+// would fire a rule above the level.
+func (r *reading) raising(above Level) []int {
+	var open, out []int
+	for i := range r.set.Questions {
+		if r.set.Questions[i].ask != nil && !r.slots[i].Set && r.asked(i) {
+			open = append(open, i)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	for i := range r.set.Rules {
+		rule := &r.set.Rules[i]
+		if rule.level <= above {
+			continue
+		}
+		var asks []int
+		for _, q := range rule.prog.Reads() {
+			if slices.Contains(open, q) {
+				asks = append(asks, q)
+			}
+		}
+		if len(asks) > 0 && r.set.someHold(slices.Clone(r.slots), asks, rule.bounds(), rule.prog.Holds) {
+			out = append(out, asks...)
+		}
+	}
+	return out
+}
+
+// bounds are the numbers around which the condition can change.
+func (r *rule) bounds() []int64 {
+	if r.cond != nil {
+		return r.cond.numbers()
+	}
+	return r.prog.Numbers()
 }
 
 func (r *reading) against() []Against {

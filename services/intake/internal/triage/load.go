@@ -52,7 +52,8 @@ func (l *loader) wrong(place, format string, args ...any) {
 // Load reads a content document, checks all of it and compiles its conditions. It fails
 // with *LoadError naming every place that is wrong: unknown fields, questions, options,
 // operators and types, missing texts and sources, ids given twice, questions on no page,
-// questions asked before what they depend on, conditions that nothing can fulfil.
+// questions asked before what they depend on, conditions that nothing can fulfil, English
+// that is too hard to read.
 func Load(data []byte) (*Set, error) {
 	l := &loader{set: &Set{}}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -61,7 +62,7 @@ func Load(data []byte) (*Set, error) {
 		return nil, &LoadError{Problems: []Problem{{Place: "document", What: err.Error()}}}
 	}
 	sum := sha256.Sum256(data)
-	l.set.hash = hex.EncodeToString(sum[:])
+	l.set.hash, l.set.data = hex.EncodeToString(sum[:]), data
 	l.checkDocument()
 	l.checkQuestions()
 	if len(l.problems) == 0 {
@@ -76,6 +77,7 @@ func Load(data []byte) (*Set, error) {
 	}
 	if len(l.problems) == 0 {
 		l.checkReach()
+		l.checkReading()
 	}
 	if len(l.problems) > 0 {
 		return nil, &LoadError{Problems: sorted(l.problems)}

@@ -52,6 +52,7 @@ type Set struct {
 	MiniScreen        []MiniScreenItem   `json:"mini_screen"`
 
 	hash  string
+	data  []byte         // as it was read
 	index map[string]int // question id -> index
 }
 
@@ -220,6 +221,9 @@ func (s *Set) Question(id string) (*Question, bool) {
 func (s *Set) RuleSetVersion() string {
 	return s.ID + "@" + strconv.FormatInt(s.Version, 10) + "+sha256:" + s.hash[:12]
 }
+
+// Document is the content document as it was read. Nobody may change it.
+func (s *Set) Document() []byte { return s.data }
 
 // LevelText returns what the patient is told at the level; nil at NoLevel.
 func (s *Set) LevelText(l Level) *LevelText {

@@ -61,6 +61,7 @@ type Program struct {
 	text    string
 	program cel.Program
 	reads   []int
+	numbers []int64
 	object  *schema
 }
 
@@ -120,6 +121,10 @@ func (p *Program) Text() string { return p.text }
 // Reads are the indexes of the fields that the condition reads, sorted.
 func (p *Program) Reads() []int { return p.reads }
 
+// Numbers are the whole numbers that the condition names, sorted: the values around which
+// it can change.
+func (p *Program) Numbers() []int64 { return p.numbers }
+
 // Holds evaluates the condition over values in the order of the fields. A condition that
 // reads an answer that is not there, without asking has() first, does not hold.
 func (p *Program) Holds(values []Value) bool {
@@ -134,6 +139,12 @@ func (c *Compiler) inspect(p *Program, tree *ast.AST) error {
 	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		if f, ok := c.field(x); ok {
 			p.reads = append(p.reads, f)
+			return
+		}
+		if x.Kind() == ast.LiteralKind {
+			if n, ok := x.AsLiteral().Value().(int64); ok {
+				p.numbers = append(p.numbers, n)
+			}
 			return
 		}
 		if x.Kind() != ast.CallKind || len(x.AsCall().Args()) != 2 {
@@ -153,6 +164,8 @@ func (c *Compiler) inspect(p *Program, tree *ast.AST) error {
 	}))
 	slices.Sort(p.reads)
 	p.reads = slices.Compact(p.reads)
+	slices.Sort(p.numbers)
+	p.numbers = slices.Compact(p.numbers)
 	return fault
 }
 

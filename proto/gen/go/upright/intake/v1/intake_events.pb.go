@@ -314,6 +314,106 @@ func (x *TriageOverridden) GetGateVersion() int64 {
 	return 0
 }
 
+// TriageTaskEscalated: a task was late and went to the next owner.
+type TriageTaskEscalated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The task.
+	TaskId string `protobuf:"bytes,2,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,3,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The intake; empty when a mini-screen raised the task.
+	IntakeId string `protobuf:"bytes,4,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	// Level in force.
+	Level v1.TriageLevel `protobuf:"varint,5,opt,name=level,proto3,enum=upright.type.v1.TriageLevel" json:"level,omitempty"`
+	// Account that owns it now; empty when the clinic has named nobody.
+	OwnerAccountId string `protobuf:"bytes,6,opt,name=owner_account_id,json=ownerAccountId,proto3" json:"owner_account_id,omitempty"`
+	// How often it went to the next owner.
+	Escalations   int32 `protobuf:"varint,7,opt,name=escalations,proto3" json:"escalations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriageTaskEscalated) Reset() {
+	*x = TriageTaskEscalated{}
+	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriageTaskEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriageTaskEscalated) ProtoMessage() {}
+
+func (x *TriageTaskEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriageTaskEscalated.ProtoReflect.Descriptor instead.
+func (*TriageTaskEscalated) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_intake_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TriageTaskEscalated) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *TriageTaskEscalated) GetTaskId() string {
+	if x != nil {
+		return x.TaskId
+	}
+	return ""
+}
+
+func (x *TriageTaskEscalated) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *TriageTaskEscalated) GetIntakeId() string {
+	if x != nil {
+		return x.IntakeId
+	}
+	return ""
+}
+
+func (x *TriageTaskEscalated) GetLevel() v1.TriageLevel {
+	if x != nil {
+		return x.Level
+	}
+	return v1.TriageLevel(0)
+}
+
+func (x *TriageTaskEscalated) GetOwnerAccountId() string {
+	if x != nil {
+		return x.OwnerAccountId
+	}
+	return ""
+}
+
+func (x *TriageTaskEscalated) GetEscalations() int32 {
+	if x != nil {
+		return x.Escalations
+	}
+	return 0
+}
+
 // FactsChanged: what is known against treatments changed for a patient.
 type FactsChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -329,7 +429,7 @@ type FactsChanged struct {
 
 func (x *FactsChanged) Reset() {
 	*x = FactsChanged{}
-	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[4]
+	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -341,7 +441,7 @@ func (x *FactsChanged) String() string {
 func (*FactsChanged) ProtoMessage() {}
 
 func (x *FactsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[4]
+	mi := &file_upright_intake_v1_intake_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -354,7 +454,7 @@ func (x *FactsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactsChanged.ProtoReflect.Descriptor instead.
 func (*FactsChanged) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_intake_events_proto_rawDescGZIP(), []int{4}
+	return file_upright_intake_v1_intake_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FactsChanged) GetClinicId() string {
@@ -406,7 +506,16 @@ const file_upright_intake_v1_intake_events_proto_rawDesc = "" +
 	"\n" +
 	"patient_id\x18\x03 \x01(\tR\tpatientId\x122\n" +
 	"\x05level\x18\x04 \x01(\x0e2\x1c.upright.type.v1.TriageLevelR\x05level\x12!\n" +
-	"\fgate_version\x18\x05 \x01(\x03R\vgateVersion\"m\n" +
+	"\fgate_version\x18\x05 \x01(\x03R\vgateVersion\"\x87\x02\n" +
+	"\x13TriageTaskEscalated\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x17\n" +
+	"\atask_id\x18\x02 \x01(\tR\x06taskId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x03 \x01(\tR\tpatientId\x12\x1b\n" +
+	"\tintake_id\x18\x04 \x01(\tR\bintakeId\x122\n" +
+	"\x05level\x18\x05 \x01(\x0e2\x1c.upright.type.v1.TriageLevelR\x05level\x12(\n" +
+	"\x10owner_account_id\x18\x06 \x01(\tR\x0eownerAccountId\x12 \n" +
+	"\vescalations\x18\a \x01(\x05R\vescalations\"m\n" +
 	"\fFactsChanged\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
 	"\n" +
@@ -426,23 +535,25 @@ func file_upright_intake_v1_intake_events_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_intake_events_proto_rawDescData
 }
 
-var file_upright_intake_v1_intake_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_upright_intake_v1_intake_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_upright_intake_v1_intake_events_proto_goTypes = []any{
-	(*IntakeStarted)(nil),    // 0: upright.intake.v1.IntakeStarted
-	(*IntakeSubmitted)(nil),  // 1: upright.intake.v1.IntakeSubmitted
-	(*IntakeTriaged)(nil),    // 2: upright.intake.v1.IntakeTriaged
-	(*TriageOverridden)(nil), // 3: upright.intake.v1.TriageOverridden
-	(*FactsChanged)(nil),     // 4: upright.intake.v1.FactsChanged
-	(v1.TriageLevel)(0),      // 5: upright.type.v1.TriageLevel
+	(*IntakeStarted)(nil),       // 0: upright.intake.v1.IntakeStarted
+	(*IntakeSubmitted)(nil),     // 1: upright.intake.v1.IntakeSubmitted
+	(*IntakeTriaged)(nil),       // 2: upright.intake.v1.IntakeTriaged
+	(*TriageOverridden)(nil),    // 3: upright.intake.v1.TriageOverridden
+	(*TriageTaskEscalated)(nil), // 4: upright.intake.v1.TriageTaskEscalated
+	(*FactsChanged)(nil),        // 5: upright.intake.v1.FactsChanged
+	(v1.TriageLevel)(0),         // 6: upright.type.v1.TriageLevel
 }
 var file_upright_intake_v1_intake_events_proto_depIdxs = []int32{
-	5, // 0: upright.intake.v1.IntakeTriaged.level:type_name -> upright.type.v1.TriageLevel
-	5, // 1: upright.intake.v1.TriageOverridden.level:type_name -> upright.type.v1.TriageLevel
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 0: upright.intake.v1.IntakeTriaged.level:type_name -> upright.type.v1.TriageLevel
+	6, // 1: upright.intake.v1.TriageOverridden.level:type_name -> upright.type.v1.TriageLevel
+	6, // 2: upright.intake.v1.TriageTaskEscalated.level:type_name -> upright.type.v1.TriageLevel
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_intake_events_proto_init() }
@@ -456,7 +567,7 @@ func file_upright_intake_v1_intake_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_intake_events_proto_rawDesc), len(file_upright_intake_v1_intake_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

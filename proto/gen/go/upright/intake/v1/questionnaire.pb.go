@@ -36,7 +36,8 @@ type Questionnaire struct {
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	// Language of the texts in this answer (BCP 47).
 	LanguageCode string `protobuf:"bytes,5,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
-	// Languages that this version has in full.
+	// Languages that the caller may have it in: for patients those that are open to the
+	// public, for staff all that this version has in full.
 	Languages []string `protobuf:"bytes,6,rep,name=languages,proto3" json:"languages,omitempty"`
 	// One topic a page, in the order to show them. Every question is on exactly one page.
 	Pages []*QuestionnairePage `protobuf:"bytes,7,rep,name=pages,proto3" json:"pages,omitempty"`

@@ -625,9 +625,15 @@ type TriageTask struct {
 	// What raised it: INTAKE, MINI_SCREEN or PERSON.
 	RaisedBy string `protobuf:"bytes,18,opt,name=raised_by,json=raisedBy,proto3" json:"raised_by,omitempty"`
 	// Version.
-	Etag          string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How often it was late and went to the next owner.
+	Escalations int32 `protobuf:"varint,20,opt,name=escalations,proto3" json:"escalations,omitempty"`
+	// When it last went to the next owner.
+	EscalateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=escalate_time,json=escalateTime,proto3" json:"escalate_time,omitempty"`
+	// When it will, unless it is acknowledged or decided before; not there when it will not.
+	NextEscalateTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=next_escalate_time,json=nextEscalateTime,proto3" json:"next_escalate_time,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *TriageTask) Reset() {
@@ -791,6 +797,27 @@ func (x *TriageTask) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *TriageTask) GetEscalations() int32 {
+	if x != nil {
+		return x.Escalations
+	}
+	return 0
+}
+
+func (x *TriageTask) GetEscalateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EscalateTime
+	}
+	return nil
+}
+
+func (x *TriageTask) GetNextEscalateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextEscalateTime
+	}
+	return nil
 }
 
 // ClinicalFact is one thing known about a patient that bears on treatments, with who
@@ -1034,7 +1061,7 @@ const file_upright_intake_v1_triage_proto_rawDesc = "" +
 	"safety_net\x18\x03 \x01(\tR\tsafetyNet\x12#\n" +
 	"\rrescreen_date\x18\x04 \x01(\tR\frescreenDate\x12#\n" +
 	"\rhome_measures\x18\x05 \x03(\tR\fhomeMeasures\x12\x18\n" +
-	"\aactions\x18\x06 \x03(\tR\aactions\"\xd0\x05\n" +
+	"\aactions\x18\x06 \x03(\tR\aactions\"\xfd\x06\n" +
 	"\n" +
 	"TriageTask\x12\x17\n" +
 	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12\x1b\n" +
@@ -1060,7 +1087,10 @@ const file_upright_intake_v1_triage_proto_rawDesc = "" +
 	"decided_by\x18\x10 \x01(\tR\tdecidedBy\x12\x16\n" +
 	"\x06reason\x18\x11 \x01(\tR\x06reason\x12\x1b\n" +
 	"\traised_by\x18\x12 \x01(\tR\braisedBy\x12\x12\n" +
-	"\x04etag\x18\x13 \x01(\tR\x04etag\"\xc3\x02\n" +
+	"\x04etag\x18\x13 \x01(\tR\x04etag\x12 \n" +
+	"\vescalations\x18\x14 \x01(\x05R\vescalations\x12?\n" +
+	"\rescalate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\fescalateTime\x12H\n" +
+	"\x12next_escalate_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\x10nextEscalateTime\"\xc3\x02\n" +
 	"\fClinicalFact\x12\x17\n" +
 	"\afact_id\x18\x01 \x01(\tR\x06factId\x12\x1d\n" +
 	"\n" +
@@ -1126,14 +1156,16 @@ var file_upright_intake_v1_triage_proto_depIdxs = []int32{
 	12, // 11: upright.intake.v1.TriageTask.create_time:type_name -> google.protobuf.Timestamp
 	12, // 12: upright.intake.v1.TriageTask.acknowledge_time:type_name -> google.protobuf.Timestamp
 	12, // 13: upright.intake.v1.TriageTask.decide_time:type_name -> google.protobuf.Timestamp
-	11, // 14: upright.intake.v1.ClinicalFact.value:type_name -> google.protobuf.Value
-	12, // 15: upright.intake.v1.ClinicalFact.record_time:type_name -> google.protobuf.Timestamp
-	12, // 16: upright.intake.v1.ContraindicationRelease.release_time:type_name -> google.protobuf.Timestamp
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	12, // 14: upright.intake.v1.TriageTask.escalate_time:type_name -> google.protobuf.Timestamp
+	12, // 15: upright.intake.v1.TriageTask.next_escalate_time:type_name -> google.protobuf.Timestamp
+	11, // 16: upright.intake.v1.ClinicalFact.value:type_name -> google.protobuf.Value
+	12, // 17: upright.intake.v1.ClinicalFact.record_time:type_name -> google.protobuf.Timestamp
+	12, // 18: upright.intake.v1.ContraindicationRelease.release_time:type_name -> google.protobuf.Timestamp
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_triage_proto_init() }
