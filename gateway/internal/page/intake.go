@@ -83,9 +83,10 @@ func (c *call) intakeForm() (*form, error) {
 	return &form{Intake: in, Form: q}, err
 }
 
-// questionnaire returns one version of a form. A version never changes, so it is kept.
+// questionnaire returns one version of a form. A version never changes, so it is kept; but
+// not one in another language than wanted, which may open to patients any day.
 func (c *call) questionnaire(id string, version int64) (*intakev1.Questionnaire, error) {
-	key := c.who().ClinicID + "|" + id + "|" + strconv.FormatInt(version, 10) + "|" + c.cat.Lang
+	key := c.who().ClinicID + "|" + id + "|" + strconv.FormatInt(version, 10) + "|" + c.cat.Lang + "|" + strconv.FormatBool(c.who().IsStaff())
 	if had, ok := c.questionnaires.Load(key); ok {
 		return had.(*intakev1.Questionnaire), nil //nolint:forcetypeassert // only questionnaires are stored
 	}
@@ -95,7 +96,7 @@ func (c *call) questionnaire(id string, version int64) (*intakev1.Questionnaire,
 	if err != nil {
 		return nil, err
 	}
-	if version > 0 {
+	if version > 0 && got.GetQuestionnaire().GetLanguageCode() == c.cat.Lang {
 		c.questionnaires.Store(key, got.GetQuestionnaire())
 	}
 	return got.GetQuestionnaire(), nil
