@@ -217,7 +217,8 @@ func (r *reading) missing(found Level) []string {
 }
 
 // raising returns the follow-ups that are asked and not answered, and of which some answers
-// would fire a rule above the level.
+// would fire a rule above the level, whatever the answers to required questions that are
+// still open.
 func (r *reading) raising(above Level) []int {
 	var open, out []int
 	for i := range r.set.Questions {
@@ -233,17 +234,28 @@ func (r *reading) raising(above Level) []int {
 		if rule.level <= above {
 			continue
 		}
-		var asks []int
+		var asks, free []int
 		for _, q := range rule.prog.Reads() {
 			if slices.Contains(open, q) {
 				asks = append(asks, q)
 			}
+			if slices.Contains(open, q) || !r.slots[q].Set && r.set.Questions[q].Required {
+				free = append(free, q)
+			}
 		}
-		if len(asks) > 0 && r.set.someHold(slices.Clone(r.slots), asks, rule.bounds(), rule.prog.Holds) {
+		if len(asks) > 0 && r.set.someHold(slices.Clone(r.slots), free, rule.bounds(), rule.holds()) {
 			out = append(out, asks...)
 		}
 	}
 	return out
+}
+
+// holds is the condition as it is evaluated fastest: many answers are tried.
+func (r *rule) holds() func([]slot) bool {
+	if r.cond != nil {
+		return r.cond.holds
+	}
+	return r.prog.Holds
 }
 
 // bounds are the numbers around which the condition can change.

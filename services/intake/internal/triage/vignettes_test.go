@@ -218,3 +218,40 @@ func TestEveryRequiredQuestionIsMissed(t *testing.T) {
 		}
 	}
 }
+
+// A follow-up is missing only while some answer to it could raise the level: how many days
+// ago a small fall was changes nothing, how many days ago a serious accident was does.
+func TestFollowUpsAreMissedWhenTheyMatter(t *testing.T) {
+	t.Parallel()
+	set := shipped(t)
+	_, defaults := readVignettes(t)
+	for name, tc := range map[string]struct {
+		answers Answers
+		missing []string
+	}{
+		"a small fall":                            {Answers{"trauma": Choice("minor"), "trauma_assessed": Choice("no")}, nil},
+		"a serious accident, examined":            {Answers{"trauma": Choice("major"), "trauma_assessed": Choice("yes")}, nil},
+		"a serious accident, not examined":        {Answers{"trauma": Choice("major"), "trauma_assessed": Choice("no")}, []string{"trauma_days"}},
+		"a serious accident, nothing said":        {Answers{"trauma": Choice("major")}, []string{"trauma_days", "trauma_assessed"}},
+		"an anti-inflammatory":                    {Answers{"medicines": Multi("nsaid")}, []string{"nsaid_days"}},
+		"an anti-inflammatory that conflicts":     {Answers{"medicines": Multi("nsaid", "oral_steroid")}, nil},
+		"an injection that does not get worse":    {Answers{"recent_procedure": Multi("spinal_injection_6w")}, nil},
+		"an injection that gets worse":            {Answers{"recent_procedure": Multi("spinal_injection_6w"), "course": Choice("worsening")}, []string{"recent_procedure_days"}},
+		"pregnant":                                {Answers{"pregnancy": Choice("yes")}, nil},
+		"three signs, but only for some weeks":    {Answers{"inflammatory": Multi("buttock_pain", "arthritis", "psoriasis")}, nil},
+		"three signs, for more than three months": {Answers{"inflammatory": Multi("buttock_pain", "arthritis", "psoriasis"), "duration": Choice("gt12w")}, []string{"onset_age"}},
+		"a curve": {Answers{"scoliosis_signs": Multi("known_curve")}, []string{"curve_change"}},
+	} {
+		answers := maps.Clone(defaults)
+		maps.Copy(answers, tc.answers)
+		if got := set.Evaluate(answers); !slices.Equal(got.Missing, tc.missing) {
+			t.Errorf("%s: missing %v, want %v", name, got.Missing, tc.missing)
+		}
+	}
+	age := maps.Clone(defaults)
+	delete(age, "age")
+	age["trauma"] = Choice("minor")
+	if got := set.Evaluate(age); !slices.Equal(got.Missing, []string{"trauma_assessed", "age"}) {
+		t.Errorf("a small fall at an age not yet said: %v", got.Missing)
+	}
+}
