@@ -124,6 +124,40 @@ func decodeShift(m *bookingv1.Shift) (store.Shift, error) {
 	return s, nil
 }
 
+func (s *shifts) ImportHolidays(ctx context.Context, r *bookingv1.ImportHolidaysRequest) (*bookingv1.ImportHolidaysResponse, error) {
+	from, err := date("start_date", r.GetStartDate())
+	if err != nil {
+		return nil, err
+	}
+	to, err := date("end_date", r.GetEndDate())
+	if err != nil {
+		return nil, err
+	}
+	entries, err := s.app.ImportHolidays(ctx, app.HolidayImport{
+		Fingerprint: requestid.Fingerprint(r), Content: r.GetContent(), LocationID: r.GetLocationId(), From: from, To: to, DryRun: r.GetDryRun(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &bookingv1.ImportHolidaysResponse{}
+	count := map[string]*int32{
+		app.HolidayCreated: &out.Created, app.HolidayUpdated: &out.Updated, app.HolidayRemoved: &out.Removed,
+		app.HolidayUnchanged: &out.Unchanged, app.HolidaySkipped: &out.Skipped,
+	}
+	for i := range entries {
+		e := &entries[i]
+		*count[e.Action]++
+		m := &bookingv1.HolidayEntry{
+			Uid: e.UID, Summary: e.Summary, Action: e.Action, Reason: e.Problem, ShiftExceptionId: e.ExceptionID, AppointmentsHit: int32(e.Hit),
+		}
+		if !e.Start.Date.IsZero() {
+			m.StartLocal, m.EndLocal = e.Start.String(), e.End.String()
+		}
+		out.Entries = append(out.Entries, m)
+	}
+	return out, nil
+}
+
 // weekdays reads the names of weekdays, which were checked before.
 func weekdays(names []string) (set schedule.Weekdays) {
 	for _, name := range names {
