@@ -1120,8 +1120,9 @@ type HolidayEntry struct {
 	EndLocal string `protobuf:"bytes,4,opt,name=end_local,json=endLocal,proto3" json:"end_local,omitempty"`
 	// CREATED, UPDATED, REMOVED, UNCHANGED or SKIPPED.
 	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
-	// Why it was skipped: NO_UID, NO_START, BAD_TIME, BAD_RULE, OUTSIDE_DATES, TOO_LONG, CANCELLED
-	// or DUPLICATE.
+	// Why it was skipped: NO_UID, NO_START, BAD_TIME, BAD_RULE, OUTSIDE_DATES, TOO_LONG, CANCELLED,
+	// DUPLICATE, or DELETED_BY_HAND for one that was imported and whose exception a person has
+	// deleted since.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The exception; empty for one that is gone, was skipped or, in a dry run, is new.
 	ShiftExceptionId string `protobuf:"bytes,7,opt,name=shift_exception_id,json=shiftExceptionId,proto3" json:"shift_exception_id,omitempty"`
