@@ -39,7 +39,7 @@ generate: tools-proto ## Make the Go code and the OpenAPI document from the prot
 	$(BIN)/buf generate --template proto/buf.gen.yaml
 	.ci/openapi $(BIN) proto/gen/openapi
 	go run ./services/intake/internal/ruledoc > docs/rules/triage.md
-	cp services/plans/internal/injection/testdata/injection_limit.txt services/plans/internal/plan/testdata/plan_limits.txt services/plans/internal/medication/testdata/medicine_rules.txt docs/rules/
+	cp services/plans/internal/injection/testdata/injection_limit.txt services/plans/internal/plan/testdata/plan_limits.txt services/plans/internal/medication/testdata/medicine_rules.txt services/plans/internal/referral/testdata/referrals.txt docs/rules/
 
 .PHONY: verify
 verify: generate ## Fail when generated code, formatting or go.mod files are stale

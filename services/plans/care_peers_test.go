@@ -2,6 +2,7 @@ package plans_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -56,6 +57,7 @@ func (w *world) meds() plansv1.MedicationServiceClient {
 }
 
 func (w *world) admin() context.Context { return w.as(typev1.Role_ROLE_ADMIN) }
+
 // add puts a medicine on the list and must succeed.
 func (w *world) add(ctx context.Context, r *plansv1.AddMedicationRequest) *plansv1.Medication {
 	w.t.Helper()
@@ -101,4 +103,85 @@ func (w *world) task(patientID, rule string) *plansv1.Issue {
 		}
 	}
 	return nil
+}
+
+// RecordClinicalFact keeps what a clinician knows, as the real one does.
+func (i *intake) RecordClinicalFact(ctx context.Context, r *intakev1.RecordClinicalFactRequest) (*intakev1.RecordClinicalFactResponse, error) {
+	if p, _ := authn.From(ctx); !p.Is(typev1.Role_ROLE_CLINICIAN) || p.ClinicID != clinic {
+		return nil, fault.New(fault.PermissionDenied, "ACCESS_DENIED", "not a clinician of the clinic")
+	}
+	var options []any
+	for _, v := range r.GetValue().GetListValue().GetValues() {
+		options = append(options, v.GetStringValue())
+	}
+	i.say(i.t, r.GetPatientId(), r.GetQuestionId(), options...)
+	return &intakev1.RecordClinicalFactResponse{}, nil
+}
+
+// ListFiredRules answers the rules of a form.
+func (i *intake) ListFiredRules(ctx context.Context, r *intakev1.ListFiredRulesRequest) (*intakev1.ListFiredRulesResponse, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	rules, ok := i.fired[r.GetIntakeId()]
+	if p, _ := authn.From(ctx); !ok || !p.IsService() || p.ClinicID != r.GetClinicId() {
+		return nil, fault.NotFoundf("intake")
+	}
+	return &intakev1.ListFiredRulesResponse{RuleIds: rules}, nil
+}
+
+// triaged tells that a form has a result.
+func (i *intake) triaged(t testing.TB, patientID, intakeID string, rules ...string) {
+	t.Helper()
+	i.mu.Lock()
+	if i.fired == nil {
+		i.fired = map[string][]string{}
+	}
+	i.fired[intakeID] = rules
+	i.mu.Unlock()
+	i.tell(t, &intakev1.IntakeTriaged{ClinicId: clinic, PatientId: patientID, IntakeId: intakeID, GateVersion: 1})
+}
+
+// refs is the client of ReferralService.
+func (w *world) refs() plansv1.ReferralServiceClient {
+	return plansv1.NewReferralServiceClient(w.served.Conn())
+}
+
+func (w *world) massage() context.Context {
+	return w.clinician(typev1.Profession_PROFESSION_MASSAGE_THERAPIST, masseur)
+}
+
+// referrals are a patient's, newest first.
+func (w *world) referrals(ctx context.Context, patientID string) []*plansv1.Referral {
+	w.t.Helper()
+	got, err := w.refs().ListReferrals(ctx, &plansv1.ListReferralsRequest{PatientId: patientID, IncludeEnded: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got.GetReferrals()
+}
+
+// refer writes a referral and must succeed.
+func (w *world) refer(ctx context.Context, r *plansv1.CreateReferralRequest) *plansv1.Referral {
+	w.t.Helper()
+	if r.GetPatientId() == "" {
+		r.PatientId = patient
+	}
+	got, err := w.refs().CreateReferral(ctx, r)
+	if err != nil {
+		w.t.Fatalf("CreateReferral: %v", err)
+	}
+	return got.GetReferral()
+}
+
+// tried records that every kind of conservative care but some was tried without effect.
+func (w *world) tried(patientID string, but ...string) {
+	w.t.Helper()
+	for _, m := range []string{"PHYSIOTHERAPY", "CHIROPRACTIC", "MASSAGE", "ACUPUNCTURE", "MEDICATION", "FACET_JOINT_INJECTION"} {
+		if slices.Contains(but, m) {
+			continue
+		}
+		if _, err := w.refs().RecordTreatmentTrial(w.physio(), &plansv1.RecordTreatmentTrialRequest{PatientId: patientID, Modality: m, Outcome: "INEFFECTIVE"}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }

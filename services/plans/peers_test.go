@@ -178,12 +178,14 @@ type intake struct {
 	*producer
 	gates map[string]*intakev1.BookingGate
 	facts map[string][]*intakev1.ClinicalFact
+	fired map[string][]string
+	t     testing.TB
 	asked int
 }
 
 func newIntake(t testing.TB) *intake {
 	t.Helper()
-	i := &intake{gates: map[string]*intakev1.BookingGate{}}
+	i := &intake{gates: map[string]*intakev1.BookingGate{}, t: t}
 	i.producer = newProducer(t, "intake", func(r grpc.ServiceRegistrar) { intakev1.RegisterTriageServiceServer(r, i) })
 	return i
 }

@@ -2,14 +2,14 @@
 // patient, and whether one more session of it is allowed.
 //
 // Owns: templates, plans and their courses, entitlements, the injection ledger, medicines,
-// issues, the pain diary, outcomes.
+// referrals, issues, the pain diary, outcomes.
 //
 // Asks: booking what became of a claim; directory for patients, practitioners and clinics;
 // intake for what is known against kinds of care.
 //
 // Emits: PlanActivated, PlanChanged, PlanClosed, SessionsClaimed, SessionsConfirmed,
 // SessionsReleased, SessionsWithdrawn, InjectionRecorded, IssueRaised, IssueResolved,
-// DiaryEntryAdded, OutcomeRecorded.
+// DiaryEntryAdded, OutcomeRecorded, ReferralProposed, ReferralChanged.
 //
 // Hears: AppointmentBooked, AppointmentRescheduled, AppointmentCancelled,
 // AppointmentCompleted, AppointmentNoShow, EntitlementVoided, IntakeTriaged,
@@ -41,6 +41,7 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/peer"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
@@ -88,7 +89,7 @@ func migrations() []sqldb.Set {
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
 	settings := app.Config{
 		ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard(),
-		Diary: diary.Standard(), Aftercare: aftercare.Standard(),
+		Diary: diary.Standard(), Aftercare: aftercare.Standard(), Referrals: referral.Standard(),
 	}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {

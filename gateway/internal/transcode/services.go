@@ -53,6 +53,7 @@ var services = []service{
 	of(plansv1.MedicationService_ServiceDesc, plansv1.NewMedicationServiceClient, plansv1.RegisterMedicationServiceHandlerClient),
 	of(plansv1.OutcomeService_ServiceDesc, plansv1.NewOutcomeServiceClient, plansv1.RegisterOutcomeServiceHandlerClient),
 	of(plansv1.PlanService_ServiceDesc, plansv1.NewPlanServiceClient, plansv1.RegisterPlanServiceHandlerClient),
+	of(plansv1.ReferralService_ServiceDesc, plansv1.NewReferralServiceClient, plansv1.RegisterReferralServiceHandlerClient),
 	of(bookingv1.AppointmentService_ServiceDesc, bookingv1.NewAppointmentServiceClient, bookingv1.RegisterAppointmentServiceHandlerClient),
 	of(bookingv1.AppointmentTypeService_ServiceDesc, bookingv1.NewAppointmentTypeServiceClient, bookingv1.RegisterAppointmentTypeServiceHandlerClient),
 	of(bookingv1.CourseService_ServiceDesc, bookingv1.NewCourseServiceClient, bookingv1.RegisterCourseServiceHandlerClient),

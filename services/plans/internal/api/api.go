@@ -24,6 +24,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	plansv1.RegisterMedicationServiceServer(r, medicationServer{app: a})
 	plansv1.RegisterDiaryServiceServer(r, diaryServer{app: a})
 	plansv1.RegisterOutcomeServiceServer(r, outcomeServer{app: a})
+	plansv1.RegisterReferralServiceServer(r, referralServer{app: a})
 }
 
 // date reads a civil date; empty is none. INVALID_ARGUMENT names the field when the day

@@ -93,7 +93,7 @@ func encodeGoal(g plan.Goal) *plansv1.Goal {
 func encodeReview(r plan.Review) *plansv1.Review {
 	return &plansv1.Review{
 		CourseId: r.CourseID, AtSessions: int32(r.AtSessions), Outcome: r.Outcome, AdditionalSessions: int32(r.Additional),
-		PractitionerId: r.Practitioner, ReviewTime: stamp(r.At), Note: r.Note,
+		PractitionerId: r.Practitioner, ReviewTime: stamp(r.At), Note: r.Note, Response: r.Response,
 	}
 }
 

@@ -102,6 +102,7 @@ func (s planServer) CancelPlanSessions(ctx context.Context, r *plansv1.CancelPla
 func (s planServer) RecordReview(ctx context.Context, r *plansv1.RecordReviewRequest) (*plansv1.RecordReviewResponse, error) {
 	v, err := s.app.RecordReview(ctx, ref(r), plan.Review{
 		CourseID: r.GetCourseId(), Outcome: r.GetOutcome(), Additional: int(r.GetAdditionalSessions()), Note: r.GetNote(),
+		Response: r.GetResponse(),
 	})
 	if err != nil {
 		return nil, err

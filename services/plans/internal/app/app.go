@@ -17,6 +17,7 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/steroid"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/authn"
@@ -36,6 +37,10 @@ type Asks struct {
 	Gate func(ctx context.Context, clinicID, patientID string) (store.Gate, error)
 	// Conditions asks intake and directory what is known of a patient that bears on medicines.
 	Conditions func(ctx context.Context, clinicID, patientID string) (medication.Conditions, error)
+	// AddImplantFact lets intake know of a device in a patient's body, as the caller.
+	AddImplantFact func(ctx context.Context, clinicID, patientID, option string) error
+	// FiredRules asks intake which rules fired on a form.
+	FiredRules func(ctx context.Context, clinicID, intakeID string) ([]string, error)
 	// Patient asks directory for a patient: the record that lives on when it was merged.
 	// NOT_FOUND when the clinic has none.
 	Patient func(ctx context.Context, clinicID, patientID string) (survivor string, err error)
@@ -64,6 +69,8 @@ type Config struct {
 	Outcomes outcome.Set
 	// Aftercare is what is asked after an injection, and what answers mean.
 	Aftercare aftercare.Rules
+	// Referrals is to whom and for what the clinic refers.
+	Referrals referral.Catalogue
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error

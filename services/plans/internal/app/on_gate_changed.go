@@ -4,8 +4,10 @@ import (
 	"context"
 
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -20,9 +22,9 @@ type gateMove interface {
 // against kinds of care, and flags booked sessions that this forbids.
 func (a *App) IntakeHandlers() []eventlog.Handler {
 	return []eventlog.Handler{
-		eventlog.OnAsking(func(ctx context.Context, m *intakev1.IntakeTriaged) (store.Gate, error) { return a.askGate(ctx, m) },
-			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.IntakeTriaged, g store.Gate, _ eventlog.Envelope) error {
-				return a.onGate(ctx, tx, m, g)
+		eventlog.OnAsking(func(ctx context.Context, m *intakev1.IntakeTriaged) (triaged, error) { return a.askTriaged(ctx, m) },
+			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.IntakeTriaged, t triaged, _ eventlog.Envelope) error {
+				return a.onTriaged(ctx, tx, m, t)
 			}),
 		eventlog.OnAsking(func(ctx context.Context, m *intakev1.TriageOverridden) (store.Gate, error) { return a.askGate(ctx, m) },
 			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.TriageOverridden, g store.Gate, _ eventlog.Envelope) error {
@@ -33,6 +35,37 @@ func (a *App) IntakeHandlers() []eventlog.Handler {
 				return a.onGate(ctx, tx, m, g)
 			}),
 	}
+}
+
+// triaged is what plans asks about a form that has a result.
+type triaged struct {
+	gate  store.Gate
+	rules []string
+}
+
+// askTriaged asks intake what is known against kinds of care, and which rules fired.
+func (a *App) askTriaged(ctx context.Context, m *intakev1.IntakeTriaged) (t triaged, err error) {
+	if t.gate, err = a.askGate(ctx, m); err != nil {
+		return t, err
+	}
+	t.rules, err = a.asks.FiredRules(ctx, m.GetClinicId(), m.GetIntakeId())
+	if fault.Is(err, "NOT_FOUND") { // gone since, or a form of long ago
+		return t, nil
+	}
+	return t, err
+}
+
+// onTriaged keeps the gate, and proposes the referrals that the rules ask for.
+func (a *App) onTriaged(ctx context.Context, tx *sqldb.Tx, m *intakev1.IntakeTriaged, t triaged) error {
+	if err := a.onGate(ctx, tx, m, t.gate); err != nil {
+		return err
+	}
+	head, err := store.LockHead(tx, m.GetClinicId(), m.GetPatientId())
+	if err != nil {
+		return err
+	}
+	origin := referral.Referral{Trigger: "TRIAGE", IntakeID: m.GetIntakeId(), OriginPatientID: m.GetPatientId()}
+	return a.proposeReferrals(ctx, tx, head, origin, t.rules)
 }
 
 // askGate asks intake, unless what is kept is as new as the event.

@@ -8,7 +8,9 @@ import (
 
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
+	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
@@ -41,12 +43,19 @@ func (a *App) RecordReview(ctx context.Context, ref PlanRef, r plan.Review) (Pla
 				return nil, err
 			}
 			r.CourseID, r.Practitioner, r.At, r.AtSessions = course.ID, p.PractitionerID, tx.Now(), 0
+			first := r.Date
 			for _, e := range entries {
 				if e.CourseID == course.ID && delivered(e) {
 					r.AtSessions++
+					if e.LocalDate.Before(first) {
+						first = e.LocalDate
+					}
 				}
 			}
 			if err := pl.Record(r); err != nil {
+				return nil, err
+			}
+			if err := a.referFailed(ctx, tx, head, *pl, r, first); err != nil {
 				return nil, err
 			}
 			due := func(i store.Issue) bool {
@@ -57,4 +66,15 @@ func (a *App) RecordReview(ctx context.Context, ref PlanRef, r plan.Review) (Pla
 			}
 			return &plansv1.PlanChanged{ClinicId: clinicID, PlanId: pl.ID, PatientId: head.PatientID, Version: pl.Version + 1}, nil
 		})
+}
+
+// referFailed proposes a specialist when a course has gone on for weeks without change
+// (F102).
+func (a *App) referFailed(ctx context.Context, tx *sqldb.Tx, head store.Head, pl plan.Plan, r plan.Review, first civil.Date) error {
+	failed := r.Response == "NO_CHANGE" || r.Response == "WORSE"
+	if !failed || first.DaysUntil(r.Date) < 7*a.cfg.Referrals.FailedAfterWeeks.Value {
+		return nil
+	}
+	origin := referral.Referral{Trigger: "REVIEW", PlanID: pl.ID, OriginPatientID: pl.OriginPatientID}
+	return a.proposeReferrals(ctx, tx, head, origin, []string{"WEEK_6_REVIEW"})
 }

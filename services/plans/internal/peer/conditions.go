@@ -54,3 +54,38 @@ func answers(v *structpb.Value) []string {
 	}
 	return nil
 }
+
+// addImplantFact lets intake know of a device, as the clinician who records it: beside those
+// that it knows already.
+func (p Peers) addImplantFact(ctx context.Context, clinicID, patientID, option string) error {
+	facts, err := p.Triage.ListClinicalFacts(as(ctx, clinicID), &intakev1.ListClinicalFactsRequest{ClinicId: clinicID, PatientId: patientID})
+	if err != nil {
+		return err
+	}
+	all := []any{option}
+	for _, f := range facts.GetFacts() {
+		if f.GetQuestionId() != "implant" || !f.GetCurrent() {
+			continue
+		}
+		for _, had := range answers(f.GetValue()) {
+			if had == option {
+				return nil
+			}
+			all = append(all, had)
+		}
+	}
+	value, err := structpb.NewValue(all)
+	if err != nil {
+		return err
+	}
+	_, err = p.Triage.RecordClinicalFact(ctx, &intakev1.RecordClinicalFactRequest{
+		PatientId: patientID, QuestionId: "implant", Value: value, SaidBy: "DOCUMENT",
+	})
+	return err
+}
+
+// firedRules asks intake which rules fired on a form.
+func (p Peers) firedRules(ctx context.Context, clinicID, intakeID string) ([]string, error) {
+	resp, err := p.Triage.ListFiredRules(as(ctx, clinicID), &intakev1.ListFiredRulesRequest{ClinicId: clinicID, IntakeId: intakeID})
+	return resp.GetRuleIds(), err
+}

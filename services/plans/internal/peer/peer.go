@@ -28,7 +28,10 @@ type Peers struct {
 
 // Asks are the questions as the use cases put them.
 func (p Peers) Asks() app.Asks {
-	return app.Asks{Gate: p.gate, Conditions: p.conditions, Patient: p.patient, Practitioner: p.practitioner, TimeZone: p.timeZone, Resolve: p.resolve}
+	return app.Asks{
+		Gate: p.gate, Conditions: p.conditions, AddImplantFact: p.addImplantFact, FiredRules: p.firedRules,
+		Patient: p.patient, Practitioner: p.practitioner, TimeZone: p.timeZone, Resolve: p.resolve,
+	}
 }
 
 // as lets plans ask in its own name: what it must know to decide is more than the person

@@ -112,6 +112,8 @@ type Review struct {
 	// Date is its civil date at the clinic.
 	Date civil.Date `json:"date"`
 	Note string     `json:"note,omitempty"`
+	// Response is how the patient has responded; empty when not said.
+	Response string `json:"response,omitempty"`
 }
 
 // Course gives the course with the id; with an empty id the only one of the discipline.

@@ -90,6 +90,7 @@ var personal = []string{
 	"ledger", "plans", "issues",
 	"medications", "medication_doses",
 	"diary_entries", "outcomes",
+	"referrals", "treatment_trials", "implants",
 }
 
 // Rehome gives everything that is now the person's back to whoever its origin record

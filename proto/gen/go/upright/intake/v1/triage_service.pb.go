@@ -739,6 +739,107 @@ func (x *OverrideTriageResponse) GetTaskId() string {
 	return ""
 }
 
+// ListFiredRulesRequest names an intake.
+type ListFiredRulesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The intake.
+	IntakeId      string `protobuf:"bytes,2,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFiredRulesRequest) Reset() {
+	*x = ListFiredRulesRequest{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFiredRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFiredRulesRequest) ProtoMessage() {}
+
+func (x *ListFiredRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFiredRulesRequest.ProtoReflect.Descriptor instead.
+func (*ListFiredRulesRequest) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListFiredRulesRequest) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *ListFiredRulesRequest) GetIntakeId() string {
+	if x != nil {
+		return x.IntakeId
+	}
+	return ""
+}
+
+// ListFiredRulesResponse holds rules.
+type ListFiredRulesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of the rules, highest level first; none while the form has no result.
+	RuleIds       []string `protobuf:"bytes,1,rep,name=rule_ids,json=ruleIds,proto3" json:"rule_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFiredRulesResponse) Reset() {
+	*x = ListFiredRulesResponse{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFiredRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFiredRulesResponse) ProtoMessage() {}
+
+func (x *ListFiredRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFiredRulesResponse.ProtoReflect.Descriptor instead.
+func (*ListFiredRulesResponse) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListFiredRulesResponse) GetRuleIds() []string {
+	if x != nil {
+		return x.RuleIds
+	}
+	return nil
+}
+
 // GetBookingGateRequest names a patient.
 type GetBookingGateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -752,7 +853,7 @@ type GetBookingGateRequest struct {
 
 func (x *GetBookingGateRequest) Reset() {
 	*x = GetBookingGateRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[12]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +865,7 @@ func (x *GetBookingGateRequest) String() string {
 func (*GetBookingGateRequest) ProtoMessage() {}
 
 func (x *GetBookingGateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[12]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +878,7 @@ func (x *GetBookingGateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBookingGateRequest.ProtoReflect.Descriptor instead.
 func (*GetBookingGateRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{12}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetBookingGateRequest) GetPatientId() string {
@@ -805,7 +906,7 @@ type GetBookingGateResponse struct {
 
 func (x *GetBookingGateResponse) Reset() {
 	*x = GetBookingGateResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[13]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +918,7 @@ func (x *GetBookingGateResponse) String() string {
 func (*GetBookingGateResponse) ProtoMessage() {}
 
 func (x *GetBookingGateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[13]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +931,7 @@ func (x *GetBookingGateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBookingGateResponse.ProtoReflect.Descriptor instead.
 func (*GetBookingGateResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{13}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetBookingGateResponse) GetGate() *BookingGate {
@@ -855,7 +956,7 @@ type RecordMiniScreenRequest struct {
 
 func (x *RecordMiniScreenRequest) Reset() {
 	*x = RecordMiniScreenRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +968,7 @@ func (x *RecordMiniScreenRequest) String() string {
 func (*RecordMiniScreenRequest) ProtoMessage() {}
 
 func (x *RecordMiniScreenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +981,7 @@ func (x *RecordMiniScreenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordMiniScreenRequest.ProtoReflect.Descriptor instead.
 func (*RecordMiniScreenRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{14}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecordMiniScreenRequest) GetPatientId() string {
@@ -923,7 +1024,7 @@ type RecordMiniScreenResponse struct {
 
 func (x *RecordMiniScreenResponse) Reset() {
 	*x = RecordMiniScreenResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -935,7 +1036,7 @@ func (x *RecordMiniScreenResponse) String() string {
 func (*RecordMiniScreenResponse) ProtoMessage() {}
 
 func (x *RecordMiniScreenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1049,7 @@ func (x *RecordMiniScreenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordMiniScreenResponse.ProtoReflect.Descriptor instead.
 func (*RecordMiniScreenResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{15}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecordMiniScreenResponse) GetClear() bool {
@@ -1001,7 +1102,7 @@ type ListClinicalFactsRequest struct {
 
 func (x *ListClinicalFactsRequest) Reset() {
 	*x = ListClinicalFactsRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1114,7 @@ func (x *ListClinicalFactsRequest) String() string {
 func (*ListClinicalFactsRequest) ProtoMessage() {}
 
 func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1127,7 @@ func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{16}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListClinicalFactsRequest) GetPatientId() string {
@@ -1069,7 +1170,7 @@ type ListClinicalFactsResponse struct {
 
 func (x *ListClinicalFactsResponse) Reset() {
 	*x = ListClinicalFactsResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1182,7 @@ func (x *ListClinicalFactsResponse) String() string {
 func (*ListClinicalFactsResponse) ProtoMessage() {}
 
 func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1195,7 @@ func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{17}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListClinicalFactsResponse) GetFacts() []*ClinicalFact {
@@ -1151,7 +1252,7 @@ type RecordClinicalFactRequest struct {
 
 func (x *RecordClinicalFactRequest) Reset() {
 	*x = RecordClinicalFactRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1163,7 +1264,7 @@ func (x *RecordClinicalFactRequest) String() string {
 func (*RecordClinicalFactRequest) ProtoMessage() {}
 
 func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1176,7 +1277,7 @@ func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactRequest.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{18}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecordClinicalFactRequest) GetPatientId() string {
@@ -1227,7 +1328,7 @@ type RecordClinicalFactResponse struct {
 
 func (x *RecordClinicalFactResponse) Reset() {
 	*x = RecordClinicalFactResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1340,7 @@ func (x *RecordClinicalFactResponse) String() string {
 func (*RecordClinicalFactResponse) ProtoMessage() {}
 
 func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1353,7 @@ func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactResponse.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{19}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RecordClinicalFactResponse) GetFact() *ClinicalFact {
@@ -1286,7 +1387,7 @@ type ReleaseContraindicationRequest struct {
 
 func (x *ReleaseContraindicationRequest) Reset() {
 	*x = ReleaseContraindicationRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1399,7 @@ func (x *ReleaseContraindicationRequest) String() string {
 func (*ReleaseContraindicationRequest) ProtoMessage() {}
 
 func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1412,7 @@ func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{20}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReleaseContraindicationRequest) GetPatientId() string {
@@ -1355,7 +1456,7 @@ type ReleaseContraindicationResponse struct {
 
 func (x *ReleaseContraindicationResponse) Reset() {
 	*x = ReleaseContraindicationResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1468,7 @@ func (x *ReleaseContraindicationResponse) String() string {
 func (*ReleaseContraindicationResponse) ProtoMessage() {}
 
 func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1481,7 @@ func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReleaseContraindicationResponse) GetRelease() *ContraindicationRelease {
@@ -1455,6 +1556,11 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"\x0ecomputed_level\x18\x02 \x01(\tR\rcomputedLevel\x12!\n" +
 	"\fgate_version\x18\x03 \x01(\x03R\vgateVersion\x12\x17\n" +
 	"\atask_id\x18\x04 \x01(\tR\x06taskId\"g\n" +
+	"\x15ListFiredRulesRequest\x12&\n" +
+	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12&\n" +
+	"\tintake_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\"3\n" +
+	"\x16ListFiredRulesResponse\x12\x19\n" +
+	"\brule_ids\x18\x01 \x03(\tR\aruleIds\"g\n" +
 	"\x15GetBookingGateRequest\x12(\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12$\n" +
@@ -1509,14 +1615,15 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x8a\x01\n" +
 	"\x1fReleaseContraindicationResponse\x12D\n" +
 	"\arelease\x18\x01 \x01(\v2*.upright.intake.v1.ContraindicationReleaseR\arelease\x12!\n" +
-	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xe7\x0e\n" +
+	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xdb\x0f\n" +
 	"\rTriageService\x12\x96\x01\n" +
 	"\x0eEvaluateTriage\x12(.upright.intake.v1.EvaluateTriageRequest\x1a).upright.intake.v1.EvaluateTriageResponse\"/\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02 :\x01*b\x06triage\"\x13/v1/triage:evaluate\x12\x8a\x01\n" +
 	"\x0fListTriageTasks\x12).upright.intake.v1.ListTriageTasksRequest\x1a*.upright.intake.v1.ListTriageTasksResponse\" \xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/triage-tasks\x12\x94\x01\n" +
 	"\rGetTriageTask\x12'.upright.intake.v1.GetTriageTaskRequest\x1a(.upright.intake.v1.GetTriageTaskResponse\"0\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02\"b\x04task\x12\x1a/v1/triage-tasks/{task_id}\x12\xba\x01\n" +
 	"\x15AcknowledgeTriageTask\x12/.upright.intake.v1.AcknowledgeTriageTaskRequest\x1a0.upright.intake.v1.AcknowledgeTriageTaskResponse\">\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x021:\x01*b\x04task\"&/v1/triage-tasks/{task_id}:acknowledge\x12\xa7\x01\n" +
 	"\x10DecideTriageTask\x12*.upright.intake.v1.DecideTriageTaskRequest\x1a+.upright.intake.v1.DecideTriageTaskResponse\":\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02,:\x01*b\x04task\"!/v1/triage-tasks/{task_id}:decide\x12\x9b\x01\n" +
-	"\x0eOverrideTriage\x12(.upright.intake.v1.OverrideTriageRequest\x1a).upright.intake.v1.OverrideTriageResponse\"4\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/intakes/{intake_id}:override\x12\xbe\x01\n" +
+	"\x0eOverrideTriage\x12(.upright.intake.v1.OverrideTriageRequest\x1a).upright.intake.v1.OverrideTriageResponse\"4\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/intakes/{intake_id}:override\x12r\n" +
+	"\x0eListFiredRules\x12(.upright.intake.v1.ListFiredRulesRequest\x1a).upright.intake.v1.ListFiredRulesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\xbe\x01\n" +
 	"\x0eGetBookingGate\x12(.upright.intake.v1.GetBookingGateRequest\x1a).upright.intake.v1.GetBookingGateResponse\"W\xaa\xbb\x18\x1f\x12\x04\x01\x02\x03\x04\x1a\abooking\x1a\x05plans\x1a\agateway\x82\xd3\xe4\x93\x02.b\x04gate\x12&/v1/patients/{patient_id}/booking-gate\x12\xa7\x01\n" +
 	"\x10RecordMiniScreen\x12*.upright.intake.v1.RecordMiniScreenRequest\x1a+.upright.intake.v1.RecordMiniScreenResponse\":\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/patients/{patient_id}/mini-screens\x12\xae\x01\n" +
 	"\x11ListClinicalFacts\x12+.upright.intake.v1.ListClinicalFactsRequest\x1a,.upright.intake.v1.ListClinicalFactsResponse\">\xaa\xbb\x18\n" +
@@ -1537,7 +1644,7 @@ func file_upright_intake_v1_triage_service_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_triage_service_proto_rawDescData
 }
 
-var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*EvaluateTriageRequest)(nil),           // 0: upright.intake.v1.EvaluateTriageRequest
 	(*EvaluateTriageResponse)(nil),          // 1: upright.intake.v1.EvaluateTriageResponse
@@ -1551,69 +1658,73 @@ var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*DecideTriageTaskResponse)(nil),        // 9: upright.intake.v1.DecideTriageTaskResponse
 	(*OverrideTriageRequest)(nil),           // 10: upright.intake.v1.OverrideTriageRequest
 	(*OverrideTriageResponse)(nil),          // 11: upright.intake.v1.OverrideTriageResponse
-	(*GetBookingGateRequest)(nil),           // 12: upright.intake.v1.GetBookingGateRequest
-	(*GetBookingGateResponse)(nil),          // 13: upright.intake.v1.GetBookingGateResponse
-	(*RecordMiniScreenRequest)(nil),         // 14: upright.intake.v1.RecordMiniScreenRequest
-	(*RecordMiniScreenResponse)(nil),        // 15: upright.intake.v1.RecordMiniScreenResponse
-	(*ListClinicalFactsRequest)(nil),        // 16: upright.intake.v1.ListClinicalFactsRequest
-	(*ListClinicalFactsResponse)(nil),       // 17: upright.intake.v1.ListClinicalFactsResponse
-	(*RecordClinicalFactRequest)(nil),       // 18: upright.intake.v1.RecordClinicalFactRequest
-	(*RecordClinicalFactResponse)(nil),      // 19: upright.intake.v1.RecordClinicalFactResponse
-	(*ReleaseContraindicationRequest)(nil),  // 20: upright.intake.v1.ReleaseContraindicationRequest
-	(*ReleaseContraindicationResponse)(nil), // 21: upright.intake.v1.ReleaseContraindicationResponse
-	nil,                                     // 22: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	nil,                                     // 23: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	(*TriageResult)(nil),                    // 24: upright.intake.v1.TriageResult
-	(*TriageTask)(nil),                      // 25: upright.intake.v1.TriageTask
-	(*BookingGate)(nil),                     // 26: upright.intake.v1.BookingGate
-	(*Advice)(nil),                          // 27: upright.intake.v1.Advice
-	(*ClinicalFact)(nil),                    // 28: upright.intake.v1.ClinicalFact
-	(*ModalityBlock)(nil),                   // 29: upright.intake.v1.ModalityBlock
-	(*ContraindicationRelease)(nil),         // 30: upright.intake.v1.ContraindicationRelease
-	(*structpb.Value)(nil),                  // 31: google.protobuf.Value
+	(*ListFiredRulesRequest)(nil),           // 12: upright.intake.v1.ListFiredRulesRequest
+	(*ListFiredRulesResponse)(nil),          // 13: upright.intake.v1.ListFiredRulesResponse
+	(*GetBookingGateRequest)(nil),           // 14: upright.intake.v1.GetBookingGateRequest
+	(*GetBookingGateResponse)(nil),          // 15: upright.intake.v1.GetBookingGateResponse
+	(*RecordMiniScreenRequest)(nil),         // 16: upright.intake.v1.RecordMiniScreenRequest
+	(*RecordMiniScreenResponse)(nil),        // 17: upright.intake.v1.RecordMiniScreenResponse
+	(*ListClinicalFactsRequest)(nil),        // 18: upright.intake.v1.ListClinicalFactsRequest
+	(*ListClinicalFactsResponse)(nil),       // 19: upright.intake.v1.ListClinicalFactsResponse
+	(*RecordClinicalFactRequest)(nil),       // 20: upright.intake.v1.RecordClinicalFactRequest
+	(*RecordClinicalFactResponse)(nil),      // 21: upright.intake.v1.RecordClinicalFactResponse
+	(*ReleaseContraindicationRequest)(nil),  // 22: upright.intake.v1.ReleaseContraindicationRequest
+	(*ReleaseContraindicationResponse)(nil), // 23: upright.intake.v1.ReleaseContraindicationResponse
+	nil,                                     // 24: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	nil,                                     // 25: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	(*TriageResult)(nil),                    // 26: upright.intake.v1.TriageResult
+	(*TriageTask)(nil),                      // 27: upright.intake.v1.TriageTask
+	(*BookingGate)(nil),                     // 28: upright.intake.v1.BookingGate
+	(*Advice)(nil),                          // 29: upright.intake.v1.Advice
+	(*ClinicalFact)(nil),                    // 30: upright.intake.v1.ClinicalFact
+	(*ModalityBlock)(nil),                   // 31: upright.intake.v1.ModalityBlock
+	(*ContraindicationRelease)(nil),         // 32: upright.intake.v1.ContraindicationRelease
+	(*structpb.Value)(nil),                  // 33: google.protobuf.Value
 }
 var file_upright_intake_v1_triage_service_proto_depIdxs = []int32{
-	22, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	24, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
-	25, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
-	25, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	25, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	25, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	26, // 6: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
-	23, // 7: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	27, // 8: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
-	28, // 9: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
-	29, // 10: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
-	29, // 11: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
-	30, // 12: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
-	31, // 13: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
-	28, // 14: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
-	30, // 15: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
-	31, // 16: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
+	24, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	26, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
+	27, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
+	27, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	27, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	27, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	28, // 6: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
+	25, // 7: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	29, // 8: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
+	30, // 9: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
+	31, // 10: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
+	31, // 11: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
+	32, // 12: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
+	33, // 13: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
+	30, // 14: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
+	32, // 15: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
+	33, // 16: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
 	0,  // 17: upright.intake.v1.TriageService.EvaluateTriage:input_type -> upright.intake.v1.EvaluateTriageRequest
 	2,  // 18: upright.intake.v1.TriageService.ListTriageTasks:input_type -> upright.intake.v1.ListTriageTasksRequest
 	4,  // 19: upright.intake.v1.TriageService.GetTriageTask:input_type -> upright.intake.v1.GetTriageTaskRequest
 	6,  // 20: upright.intake.v1.TriageService.AcknowledgeTriageTask:input_type -> upright.intake.v1.AcknowledgeTriageTaskRequest
 	8,  // 21: upright.intake.v1.TriageService.DecideTriageTask:input_type -> upright.intake.v1.DecideTriageTaskRequest
 	10, // 22: upright.intake.v1.TriageService.OverrideTriage:input_type -> upright.intake.v1.OverrideTriageRequest
-	12, // 23: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
-	14, // 24: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
-	16, // 25: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
-	18, // 26: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
-	20, // 27: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
-	1,  // 28: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
-	3,  // 29: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
-	5,  // 30: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
-	7,  // 31: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
-	9,  // 32: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
-	11, // 33: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
-	13, // 34: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
-	15, // 35: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
-	17, // 36: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
-	19, // 37: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
-	21, // 38: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
-	28, // [28:39] is the sub-list for method output_type
-	17, // [17:28] is the sub-list for method input_type
+	12, // 23: upright.intake.v1.TriageService.ListFiredRules:input_type -> upright.intake.v1.ListFiredRulesRequest
+	14, // 24: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
+	16, // 25: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
+	18, // 26: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
+	20, // 27: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
+	22, // 28: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
+	1,  // 29: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
+	3,  // 30: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
+	5,  // 31: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
+	7,  // 32: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
+	9,  // 33: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
+	11, // 34: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
+	13, // 35: upright.intake.v1.TriageService.ListFiredRules:output_type -> upright.intake.v1.ListFiredRulesResponse
+	15, // 36: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
+	17, // 37: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
+	19, // 38: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
+	21, // 39: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
+	23, // 40: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
+	29, // [29:41] is the sub-list for method output_type
+	17, // [17:29] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -1632,7 +1743,7 @@ func file_upright_intake_v1_triage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_triage_service_proto_rawDesc), len(file_upright_intake_v1_triage_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

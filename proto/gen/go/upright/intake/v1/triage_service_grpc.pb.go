@@ -25,6 +25,7 @@ const (
 	TriageService_AcknowledgeTriageTask_FullMethodName   = "/upright.intake.v1.TriageService/AcknowledgeTriageTask"
 	TriageService_DecideTriageTask_FullMethodName        = "/upright.intake.v1.TriageService/DecideTriageTask"
 	TriageService_OverrideTriage_FullMethodName          = "/upright.intake.v1.TriageService/OverrideTriage"
+	TriageService_ListFiredRules_FullMethodName          = "/upright.intake.v1.TriageService/ListFiredRules"
 	TriageService_GetBookingGate_FullMethodName          = "/upright.intake.v1.TriageService/GetBookingGate"
 	TriageService_RecordMiniScreen_FullMethodName        = "/upright.intake.v1.TriageService/RecordMiniScreen"
 	TriageService_ListClinicalFacts_FullMethodName       = "/upright.intake.v1.TriageService/ListClinicalFacts"
@@ -54,6 +55,9 @@ type TriageServiceClient interface {
 	// OverrideTriage sets the level in force of a submitted intake, with or without a task.
 	// Clinicians may raise or lower, reception and patients only raise.
 	OverrideTriage(ctx context.Context, in *OverrideTriageRequest, opts ...grpc.CallOption) (*OverrideTriageResponse, error)
+	// ListFiredRules returns the ids of the rules that fired on an intake, for plans, which
+	// proposes referrals from them. NOT_FOUND when the clinic has no such intake.
+	ListFiredRules(ctx context.Context, in *ListFiredRulesRequest, opts ...grpc.CallOption) (*ListFiredRulesResponse, error)
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(ctx context.Context, in *GetBookingGateRequest, opts ...grpc.CallOption) (*GetBookingGateResponse, error)
@@ -141,6 +145,16 @@ func (c *triageServiceClient) OverrideTriage(ctx context.Context, in *OverrideTr
 	return out, nil
 }
 
+func (c *triageServiceClient) ListFiredRules(ctx context.Context, in *ListFiredRulesRequest, opts ...grpc.CallOption) (*ListFiredRulesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFiredRulesResponse)
+	err := c.cc.Invoke(ctx, TriageService_ListFiredRules_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *triageServiceClient) GetBookingGate(ctx context.Context, in *GetBookingGateRequest, opts ...grpc.CallOption) (*GetBookingGateResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetBookingGateResponse)
@@ -213,6 +227,9 @@ type TriageServiceServer interface {
 	// OverrideTriage sets the level in force of a submitted intake, with or without a task.
 	// Clinicians may raise or lower, reception and patients only raise.
 	OverrideTriage(context.Context, *OverrideTriageRequest) (*OverrideTriageResponse, error)
+	// ListFiredRules returns the ids of the rules that fired on an intake, for plans, which
+	// proposes referrals from them. NOT_FOUND when the clinic has no such intake.
+	ListFiredRules(context.Context, *ListFiredRulesRequest) (*ListFiredRulesResponse, error)
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(context.Context, *GetBookingGateRequest) (*GetBookingGateResponse, error)
@@ -257,6 +274,9 @@ func (UnimplementedTriageServiceServer) DecideTriageTask(context.Context, *Decid
 }
 func (UnimplementedTriageServiceServer) OverrideTriage(context.Context, *OverrideTriageRequest) (*OverrideTriageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OverrideTriage not implemented")
+}
+func (UnimplementedTriageServiceServer) ListFiredRules(context.Context, *ListFiredRulesRequest) (*ListFiredRulesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFiredRules not implemented")
 }
 func (UnimplementedTriageServiceServer) GetBookingGate(context.Context, *GetBookingGateRequest) (*GetBookingGateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBookingGate not implemented")
@@ -402,6 +422,24 @@ func _TriageService_OverrideTriage_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriageService_ListFiredRules_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFiredRulesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriageServiceServer).ListFiredRules(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriageService_ListFiredRules_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriageServiceServer).ListFiredRules(ctx, req.(*ListFiredRulesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TriageService_GetBookingGate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetBookingGateRequest)
 	if err := dec(in); err != nil {
@@ -522,6 +560,10 @@ var TriageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "OverrideTriage",
 			Handler:    _TriageService_OverrideTriage_Handler,
+		},
+		{
+			MethodName: "ListFiredRules",
+			Handler:    _TriageService_ListFiredRules_Handler,
 		},
 		{
 			MethodName: "GetBookingGate",
