@@ -175,7 +175,7 @@ func (a *App) applyReferral(
 	}
 	if was == referral.Proposed && r.State != was {
 		about := func(i store.Issue) bool { return i.Rule == RuleReferral && slices.Contains(i.Codes, r.ID) }
-		if err := settleIssues(tx, head, p.Subject, about); err != nil {
+		if err := settleIssues(ctx, tx, head, p.Subject, "NOT_AN_ISSUE", about); err != nil {
 			return err
 		}
 	}

@@ -1420,7 +1420,9 @@ type Review struct {
 	// When.
 	ReviewTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=review_time,json=reviewTime,proto3" json:"review_time,omitempty"`
 	// Clinicians' note.
-	Note          string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	// How the patient has responded: IMPROVED, PARTIAL, NO_CHANGE or WORSE; empty when not said.
+	Response      string `protobuf:"bytes,8,opt,name=response,proto3" json:"response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1500,6 +1502,13 @@ func (x *Review) GetReviewTime() *timestamppb.Timestamp {
 func (x *Review) GetNote() string {
 	if x != nil {
 		return x.Note
+	}
+	return ""
+}
+
+func (x *Review) GetResponse() string {
+	if x != nil {
+		return x.Response
 	}
 	return ""
 }
@@ -1733,7 +1742,7 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\n" +
 	"decided_by\x18\x03 \x01(\tB!\xbaH\x1er\x1cR\x00R\aPATIENTR\x05CARERR\bTOGETHERR\tdecidedBy\x12\x1c\n" +
 	"\x04note\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x04note\x12.\n" +
-	"\x0estep_up_reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\fstepUpReason\"\x8b\x02\n" +
+	"\x0estep_up_reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\fstepUpReason\"\xa7\x02\n" +
 	"\x06Review\x12\x1b\n" +
 	"\tcourse_id\x18\x01 \x01(\tR\bcourseId\x12\x1f\n" +
 	"\vat_sessions\x18\x02 \x01(\x05R\n" +
@@ -1743,7 +1752,8 @@ const file_upright_plans_v1_plan_proto_rawDesc = "" +
 	"\x0fpractitioner_id\x18\x05 \x01(\tR\x0epractitionerId\x12;\n" +
 	"\vreview_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"reviewTime\x12\x12\n" +
-	"\x04note\x18\a \x01(\tR\x04note\"\xad\x01\n" +
+	"\x04note\x18\a \x01(\tR\x04note\x12\x1a\n" +
+	"\bresponse\x18\b \x01(\tR\bresponse\"\xad\x01\n" +
 	"\vPlanVersion\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12\x1d\n" +

@@ -1347,7 +1347,10 @@ type RecordReviewRequest struct {
 	// Clinicians' note.
 	Note string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
 	// Version that the caller saw; empty reviews the plan as it stands.
-	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How the patient has responded. NO_CHANGE or WORSE after six weeks of the course proposes a
+	// referral to a specialist.
+	Response      string `protobuf:"bytes,8,opt,name=response,proto3" json:"response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1427,6 +1430,13 @@ func (x *RecordReviewRequest) GetNote() string {
 func (x *RecordReviewRequest) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *RecordReviewRequest) GetResponse() string {
+	if x != nil {
+		return x.Response
 	}
 	return ""
 }
@@ -2427,7 +2437,7 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x124\n" +
 	"\x16cancel_future_sessions\x18\x05 \x01(\bR\x14cancelFutureSessions\"?\n" +
 	"\x11ClosePlanResponse\x12*\n" +
-	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\xc5\x02\n" +
+	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"\x8f\x03\n" +
 	"\x13RecordReviewRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\"\n" +
@@ -2436,7 +2446,8 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\aoutcome\x18\x04 \x01(\tB*\xbaH'r%R\bCONTINUER\x06EXTENDR\x06CHANGER\tDISCHARGER\aoutcome\x12:\n" +
 	"\x13additional_sessions\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x18(\x00R\x12additionalSessions\x12\x1c\n" +
 	"\x04note\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\x04note\x12\x1b\n" +
-	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"B\n" +
+	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12H\n" +
+	"\bresponse\x18\b \x01(\tB,\xbaH)r'R\x00R\bIMPROVEDR\aPARTIALR\tNO_CHANGER\x05WORSER\bresponse\"B\n" +
 	"\x14RecordReviewResponse\x12*\n" +
 	"\x04plan\x18\x01 \x01(\v2\x16.upright.plans.v1.PlanR\x04plan\"=\n" +
 	"\x17ListPlanVersionsRequest\x12\"\n" +
