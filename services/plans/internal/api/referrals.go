@@ -180,7 +180,7 @@ func (s referralServer) ListSurgeryConsents(ctx context.Context, _ *plansv1.List
 	if err != nil {
 		return nil, err
 	}
-	return &plansv1.ListSurgeryConsentsResponse{Consents: each(texts, encodeConsent), RequiredComplications: required}, nil
+	return &plansv1.ListSurgeryConsentsResponse{Consents: each(texts, encodeSurgeryConsent), RequiredComplications: required}, nil
 }
 
 func (s referralServer) CreateSurgeryConsent(ctx context.Context, r *plansv1.CreateSurgeryConsentRequest) (*plansv1.CreateSurgeryConsentResponse, error) {
@@ -188,10 +188,10 @@ func (s referralServer) CreateSurgeryConsent(ctx context.Context, r *plansv1.Cre
 	if err != nil {
 		return nil, err
 	}
-	return &plansv1.CreateSurgeryConsentResponse{Consent: encodeConsent(c)}, nil
+	return &plansv1.CreateSurgeryConsentResponse{Consent: encodeSurgeryConsent(c)}, nil
 }
 
-func encodeConsent(c store.SurgeryConsent) *plansv1.SurgeryConsentText {
+func encodeSurgeryConsent(c store.SurgeryConsent) *plansv1.SurgeryConsentText {
 	return &plansv1.SurgeryConsentText{
 		ConsentVersion: c.Version, Complications: c.Complications, Text: c.Text, ChangedBy: c.By, ChangeTime: stamp(c.At),
 	}
