@@ -36,6 +36,8 @@ type directory struct {
 	requestIDs []string
 	registered int
 	down       error
+	// change alters the clinic; nil: it is as it is.
+	change func(*directoryv1.Clinic)
 }
 
 func newDirectory(w *world) *directory {
@@ -117,11 +119,16 @@ func (d *directory) GetMe(ctx context.Context, _ *directoryv1.GetMeRequest) (*di
 
 func (d *directory) clinic() *directoryv1.Clinic {
 	open := true
-	return &directoryv1.Clinic{
+	c := &directoryv1.Clinic{
 		ClinicId: "cln_1", Slug: "spine", PublicName: "Spine & Joint", TimeZone: "America/Vancouver", Locale: "en", Phone: "+1 604 555 0199",
 		RegistrationEnabled: &open, RegistrationOpen: true,
-		EmergencyNumbers: []*directoryv1.EmergencyNumber{{Label: "Emergency", Number: "911", Kind: "EMERGENCY"}, {Label: "Crisis line", Number: "988", Kind: "CRISIS"}},
+		EmergencyNumbers:      []*directoryv1.EmergencyNumber{{Label: "Emergency", Number: "911", Kind: "EMERGENCY"}, {Label: "Crisis line", Number: "988", Kind: "CRISIS"}},
+		ClinicalSafetyOfficer: &directoryv1.ClinicalSafetyOfficer{Name: "Dr Ana Lee"},
 	}
+	if d.change != nil {
+		d.change(c)
+	}
+	return c
 }
 
 func (d *directory) GetClinic(context.Context, *directoryv1.GetClinicRequest) (*directoryv1.GetClinicResponse, error) {

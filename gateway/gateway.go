@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -41,6 +42,8 @@ import (
 	openapi "github.com/upright-clinic/upright/proto"
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/daemon"
@@ -81,6 +84,9 @@ type Config struct {
 	TrustedProxies []string
 	// Operators are the networks that may see /metrics; empty means this machine.
 	Operators []string
+	// ShowOutgoing shows the messages that wait to be sent, with the secrets in them, to the
+	// front desk: for a demonstration, where nothing is sent.
+	ShowOutgoing bool
 	// Heartbeat is the time between signs of life of an event stream; zero means 15
 	// seconds.
 	Heartbeat time.Duration
@@ -138,7 +144,7 @@ func New(ctx context.Context, cfg Config, kit Kit) (*Gateway, error) {
 	dist := web.Dist(cfg.Dev)
 	g.site, err = page.New(page.Config{
 		Peer: kit.Peer, Files: web.Files(cfg.Dev), Reload: cfg.Dev != "", Asset: static.URL, Sessions: g.sessions, Cookies: g.cookies,
-		Diary: web.Built(dist), Document: openapi.Document, LinkKey: kit.LinkKey, Clock: kit.Clock, Log: kit.Log,
+		Diary: web.Built(dist), Outgoing: cfg.ShowOutgoing, Document: openapi.Document, LinkKey: kit.LinkKey, Clock: kit.Clock, Log: kit.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -273,7 +279,11 @@ func logs(peer func(string) grpc.ClientConnInterface) map[string]eventsv1.EventL
 // resolve asks the directory whose session a token is. The gateway asks in its own name.
 func (g *Gateway) resolve() session.Source {
 	accounts := directoryv1.NewAccountServiceClient(g.kit.Peer("directory"))
+	forms := intakev1.NewFormServiceClient(g.kit.Peer("intake"))
 	return func(ctx context.Context, token string, background bool) (*session.Session, error) {
+		if strings.HasPrefix(token, formToken) {
+			return resolveForm(ctx, forms, token)
+		}
 		got, err := accounts.ResolveSession(authn.WithService(ctx, "gateway", ""), &directoryv1.ResolveSessionRequest{
 			Token: token, Background: background,
 		})
@@ -292,6 +302,24 @@ func (g *Gateway) resolve() session.Source {
 			PractitionerID: got.GetPractitionerId(), PatientIDs: got.GetPatientIds(), SessionID: got.GetSessionId(),
 		}}, nil
 	}
+}
+
+// formToken begins the token of a session that a link to a form began.
+const formToken = "frm_"
+
+// resolveForm asks intake whose a session for one form is.
+func resolveForm(ctx context.Context, forms intakev1.FormServiceClient, token string) (*session.Session, error) {
+	got, err := forms.ResolveFormSession(authn.WithService(ctx, "gateway", ""), &intakev1.ResolveFormSessionRequest{Token: token})
+	if fault.IsKind(err, fault.InvalidArgument) {
+		return nil, session.SignedOut()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &session.Session{Form: got.GetIntakeId(), ExpireTime: got.GetExpireTime().AsTime(), Principal: authn.Principal{
+		Subject: got.GetSessionId(), ClinicID: got.GetClinicId(), Roles: []typev1.Role{typev1.Role_ROLE_PATIENT},
+		PatientIDs: []string{got.GetPatientId()}, SessionID: got.GetSessionId(),
+	}}, nil
 }
 
 // admit lets a call of the API in, or not.

@@ -21,6 +21,8 @@ type intake struct {
 	intakev1.UnimplementedIntakeServiceServer
 	intakev1.UnimplementedQuestionnaireServiceServer
 	intakev1.UnimplementedTriageServiceServer
+	intakev1.UnimplementedFormServiceServer
+	formParts
 
 	mu      sync.Mutex
 	intakes map[string]*intakev1.Intake
@@ -41,6 +43,7 @@ func (s *intake) register(r grpc.ServiceRegistrar) {
 	intakev1.RegisterIntakeServiceServer(r, s)
 	intakev1.RegisterQuestionnaireServiceServer(r, s)
 	intakev1.RegisterTriageServiceServer(r, s)
+	intakev1.RegisterFormServiceServer(r, s)
 }
 
 func option(id, label string) *intakev1.QuestionOption {
@@ -52,7 +55,7 @@ func questionnaire() *intakev1.Questionnaire {
 	yesNo := []*intakev1.QuestionOption{option("no", "No"), option("yes", "Yes"), option("unsure", "I am not sure")}
 	scale := []*intakev1.ScalePoint{{Value: 0, Label: "No pain"}, {Value: 10, Label: "Worst pain"}}
 	return &intakev1.Questionnaire{
-		QuestionnaireId: "upright-intake", Version: 1, LanguageCode: "en", Title: "Before your first visit",
+		QuestionnaireId: "upright-intake", Version: 1, LanguageCode: "en", Title: "Before your first visit", Languages: []string{"en", "ar"},
 		Pages: []*intakev1.QuestionnairePage{
 			{Id: "now", Title: "How you are right now", Layout: "TICKS", QuestionIds: []string{"chest_pain", "breathing"}},
 			{Id: "injury", Title: "Injuries", Layout: "LIST", QuestionIds: []string{"trauma", "trauma_days"}},
@@ -175,7 +178,15 @@ func (s *intake) UpdateIntake(ctx context.Context, in *intakev1.UpdateIntakeRequ
 		return nil, fault.New(fault.Aborted, "VERSION_MISMATCH", "answered differently since")
 	}
 	s.updates++
+	for id, v := range in.GetTyped() {
+		if found.Typed == nil {
+			found.Typed = map[string]*intakev1.TypedAnswer{}
+		}
+		found.Typed[id] = v
+		delete(found.GetAnswers(), id)
+	}
 	for id, v := range in.GetAnswers() {
+		delete(found.GetTyped(), id)
 		if v.GetNumberValue() > 36500 {
 			return nil, fault.Invalid("answers["+id+"]", "is out of range")
 		}

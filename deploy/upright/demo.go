@@ -27,6 +27,7 @@ func (d *demoCommand) Run(ctx context.Context) (err error) {
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		return errors.New(dir + " is not empty: a demo starts on an empty folder; `upright serve --data " + dir + "` serves what is there")
 	}
+	d.demo = true
 	return serve(ctx, storage{Data: dir, Database: "sqlite"}, d.listening, func(ctx context.Context, c *clinic) ([]seed.Account, error) {
 		return d.fill(ctx, c, "demo")
 	})

@@ -53,7 +53,7 @@ func (c *clinic) newFront(ctx context.Context, l listening) (*front, error) {
 		return nil, err
 	}
 	g, err := gateway.New(ctx, gateway.Config{
-		Secure: l.TLSCert != "" || l.Secure, Dev: l.Dev, TrustedProxies: l.TrustedProxy,
+		Secure: l.TLSCert != "" || l.Secure, Dev: l.Dev, TrustedProxies: l.TrustedProxy, ShowOutgoing: l.demo,
 		AddressRate: gateway.Rate{PerSecond: l.AddressRate, Burst: burst(l.AddressRate)},
 		AccountRate: gateway.Rate{PerSecond: l.AccountRate, Burst: burst(l.AccountRate)},
 	}, gateway.Kit{Peer: edge, Bus: c.bus, LinkKey: linkKey, Telemetry: c.tel, Checks: checks, Clock: clock.System, Log: c.log})

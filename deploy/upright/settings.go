@@ -49,6 +49,7 @@ type listening struct {
 	LogLevel     string   `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string   `help:"Form of the log." enum:"json,text" default:"text"`
 	CPUProfile   string   `help:"Write a CPU profile of the whole run to this file." name:"cpu-profile" placeholder:"FILE"`
+	demo         bool     // the clinic is an invented one: what would be sent to its patients is shown
 	Dev          string   `help:"Read pages and styles from this folder instead of the program." type:"existingdir" placeholder:"DIR"`
 }
 

@@ -102,15 +102,19 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.setHeaders(w.Header(), form)
 	sent := &sent{ResponseWriter: w}
 	defer e.recover(sent, r, form)
+	most := e.cfg.Limits.Body
+	if row != nil && row.Body > 0 {
+		most = row.Body
+	}
 	if f == nil {
-		f = e.pass(x, r)
+		f = e.pass(x, r, most)
 	}
 	if f != nil {
 		e.fail(sent, r, row, form, f)
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, e.cfg.Limits.Body)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 	}
 	if row == nil {
 		e.cfg.API.ServeHTTP(sent, r)
@@ -178,15 +182,15 @@ func plain(r *http.Request) bool {
 
 // pass is what a request must pass whatever its row: the limit of its address, no other
 // site behind it, and a body that is not announced as too large.
-func (e *Edge) pass(x *exchange.Exchange, r *http.Request) *fault.Error {
+func (e *Edge) pass(x *exchange.Exchange, r *http.Request, most int64) *fault.Error {
 	if ok, retry := e.address.Take(x.Address, e.cfg.Clock.Now()); !ok {
 		return problem.RateLimited(retry)
 	}
 	if f := e.checkOrigin(r); f != nil {
 		return f
 	}
-	if r.ContentLength > e.cfg.Limits.Body {
-		return problem.BodyTooLarge(e.cfg.Limits.Body)
+	if r.ContentLength > most {
+		return problem.BodyTooLarge(most)
 	}
 	return nil
 }
@@ -236,7 +240,7 @@ func (e *Edge) admit(r *http.Request, access route.Access, strict bool, form rou
 			return nil, f
 		}
 		if x.Session != nil {
-			caller.Principal = &x.Session.Principal
+			caller.Principal, caller.Form = &x.Session.Principal, x.Session.Form != ""
 			ctx = authn.With(ctx, x.Session.Principal)
 			if ok, retry := e.account.Take(x.Session.Principal.Subject, e.cfg.Clock.Now()); !ok {
 				return nil, problem.RateLimited(retry)

@@ -11,7 +11,7 @@ import (
 )
 
 // none is the value of the explicit answer "None of these".
-const none = "-none-"
+const noneValue = "-none-"
 
 // item is one question as the page shows it.
 type item struct {
@@ -28,12 +28,16 @@ type item struct {
 	Ticked bool
 }
 
-// item makes one question with its answer: the one that was just sent, or else the one
-// that is stored.
-func (c *call) item(q *intakev1.Question, stored *structpb.Value, w *wrongs) item {
+// item makes one question with its answer: the one that was just sent, or else what was
+// kept although it does not fit, with what is wrong with it, or else the one that is stored.
+func (c *call) item(f *form, q *intakev1.Question, w *wrongs) item {
 	name := "a." + q.GetId()
-	values, noneGiven := texts(stored)
-	if w != nil {
+	values, noneGiven := texts(f.GetAnswers()[q.GetId()])
+	if typed := f.GetTyped()[q.GetId()].GetValues(); w == nil && len(typed) > 0 {
+		values, noneGiven = given(typed)
+		w = c.wrongs()
+		_ = c.answer(q, typed, nil, w)
+	} else if w != nil {
 		values, noneGiven = given(c.forms(name))
 	}
 	it := item{Q: q, NoneChecked: noneGiven, Field: Field{
@@ -97,7 +101,7 @@ func texts(v *structpb.Value) (values []string, none bool) {
 // given separates "None of these" from the options that a form holds.
 func given(sent []string) (values []string, noneChecked bool) {
 	for _, v := range sent {
-		if v == none {
+		if v == noneValue {
 			noneChecked = true
 		} else {
 			values = append(values, v)
@@ -106,12 +110,39 @@ func given(sent []string) (values []string, noneChecked bool) {
 	return values, noneChecked
 }
 
-// answer reads one question from the form. It returns nil when there is nothing to save,
-// and notes what is wrong: a question that is needed and has no answer, a number that is
-// none or out of range, "None of these" beside something else.
-func (c *call) answer(q *intakev1.Question, stored *structpb.Value, w *wrongs) *structpb.Value {
+// sentAnswers are what a page sends: answers, and what does not fit its question and is kept
+// all the same.
+type sentAnswers struct {
+	answers map[string]*structpb.Value
+	typed   map[string]*intakev1.TypedAnswer
+}
+
+func (s *sentAnswers) keep(id string, values []string) {
+	s.typed[id] = &intakev1.TypedAnswer{Values: values}
+}
+
+// maxKept is how much of one value is kept, in bytes; the service takes no more.
+const maxKept = 1000
+
+// kept is what a question sends, cut to what can be kept; nothing when nothing was sent.
+func keptValues(sent []string) (values []string) {
+	for _, v := range sent[:min(len(sent), 64)] {
+		if len(v) > maxKept {
+			v = strings.ToValidUTF8(v[:maxKept], "")
+		}
+		if strings.TrimSpace(v) != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// answer reads one question from what a form sends. It returns nil when there is nothing to
+// save, and notes what is wrong: a question that is needed and has no answer, a number that
+// is none or out of range, "None of these" beside something else.
+func (c *call) answer(q *intakev1.Question, sent []string, stored *structpb.Value, w *wrongs) *structpb.Value {
 	name := "a." + q.GetId()
-	values, noneChecked := given(c.forms(name))
+	values, noneChecked := given(sent)
 	switch q.GetType() {
 	case "choice":
 		if len(values) == 0 || !hasOption(q, values[0]) {
@@ -161,12 +192,25 @@ func (c *call) answerNumber(q *intakev1.Question, name, text string, stored *str
 		}
 		return nil
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(latinDigits(text), 10, 64)
 	if err != nil || n < q.GetMin() || n > q.GetMax() {
 		w.field(name, c.cat.T("intake.number_range", "min", q.GetMin(), "max", q.GetMax()))
 		return nil
 	}
 	return structpb.NewNumberValue(float64(n))
+}
+
+// latinDigits writes the digits of any script as 0 to 9: phones in Arabic and Hindi type
+// their own.
+func latinDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		for _, zero := range []rune{'٠', '۰', '०'} {
+			if r >= zero && r <= zero+9 {
+				return '0' + r - zero
+			}
+		}
+		return r
+	}, s)
 }
 
 // hasOption reports whether a question has an option.
@@ -175,27 +219,27 @@ func hasOption(q *intakev1.Question, id string) bool {
 }
 
 // ticks reads a page of tick boxes: each box is a question, and "None of these" answers
-// them all. One of the two must be chosen.
-func (c *call) ticks(questions []*intakev1.Question, w *wrongs) map[string]*structpb.Value {
+// them all. One of the two must be chosen. Of boxes beside "None of these" the boxes count,
+// since one of them may be an emergency; the others stay open.
+func (c *call) ticks(questions []*intakev1.Question, w *wrongs, out *sentAnswers) {
 	ticked := c.forms("tick")
 	noneChecked := c.form("none") != ""
+	both := noneChecked && len(ticked) > 0
 	switch {
-	case noneChecked && len(ticked) > 0:
+	case both:
 		w.field("tick", c.cat.T("intake.none_and_some"))
-		return nil
 	case !noneChecked && len(ticked) == 0:
 		w.field("tick", c.cat.T("intake.need_multi"))
-		return nil
+		return
 	}
-	answers := make(map[string]*structpb.Value, len(questions))
 	for _, q := range questions {
-		option := q.GetNoneOption()
-		if slices.Contains(ticked, q.GetId()) {
-			option = q.GetTickOption()
+		switch {
+		case slices.Contains(ticked, q.GetId()):
+			out.answers[q.GetId()] = structpb.NewStringValue(q.GetTickOption())
+		case !both:
+			out.answers[q.GetId()] = structpb.NewStringValue(q.GetNoneOption())
 		}
-		answers[q.GetId()] = structpb.NewStringValue(option)
 	}
-	return answers
 }
 
 // answerText is an answer as its giver reads it.

@@ -35,10 +35,12 @@ type call struct {
 	// somebody is signed in or nobody is.
 	grant  *pass.Grant
 	acting authn.Principal
+	// open are the languages that the page could be in.
+	open []string
 }
 
 func (s *Site) call(w http.ResponseWriter, r *http.Request) *call {
-	return &call{Site: s, w: w, r: r, x: exchange.From(r.Context()), cat: s.library.Match(r.Header.Get("Accept-Language"))}
+	return &call{Site: s, w: w, r: r, x: exchange.From(r.Context()), cat: s.library.Match(languageWish(r))}
 }
 
 // read takes in the form of a POST.
@@ -47,6 +49,9 @@ func (c *call) read() error {
 		return nil
 	}
 	kind, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
+	if kind == "multipart/form-data" && c.x.Route == uploadPattern {
+		return c.readUpload()
+	}
 	if kind != "application/x-www-form-urlencoded" && c.r.ContentLength != 0 {
 		return fault.New(fault.InvalidArgument, problem.ReasonUnsupportedMedia, "this page takes forms")
 	}

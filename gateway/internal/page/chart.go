@@ -158,6 +158,11 @@ type findingsPage struct {
 	*form
 	Findings []finding
 	Topics   []topicAnswers
+	Map      *bodyMap
+	Pictures []*intakev1.Picture
+	Consents []*intakev1.ConsentSignature
+	// Writers are who filled the form in for the patient.
+	Writers []*intakev1.Writer
 }
 
 // intakeFindings shows a form to a clinician.
@@ -166,7 +171,27 @@ func (s *Site) intakeFindings(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := c.view(c.cat.T("findings.title"), findingsPage{form: f, Findings: c.findings(f), Topics: c.topics(f)})
+	d := findingsPage{form: f, Findings: c.findings(f), Topics: c.topics(f), Map: c.mapFindings(f)}
+	pictures, err := s.clients.forms.ListPictures(c.ctx(), &intakev1.ListPicturesRequest{IntakeId: f.GetIntakeId()})
+	if err != nil {
+		return err
+	}
+	consents, err := s.clients.forms.ListConsents(c.ctx(), &intakev1.ListConsentsRequest{IntakeId: f.GetIntakeId()})
+	if err != nil {
+		return err
+	}
+	revisions, err := s.clients.intakes.ListAnswerRevisions(c.ctx(), &intakev1.ListAnswerRevisionsRequest{IntakeId: f.GetIntakeId()})
+	if err != nil {
+		return err
+	}
+	d.Pictures, d.Consents = pictures.GetPictures(), consents.GetSignatures()
+	for _, r := range revisions.GetRevisions() {
+		w := r.GetWriter()
+		if w != nil && !slices.ContainsFunc(d.Writers, func(o *intakev1.Writer) bool { return o.GetName() == w.GetName() && o.GetRelation() == w.GetRelation() }) {
+			d.Writers = append(d.Writers, w)
+		}
+	}
+	v := c.view(c.cat.T("findings.title"), d)
 	v.Back, v.Wide = "/staff/patients/"+f.GetPatientId(), true
 	return c.show("findings", v)
 }

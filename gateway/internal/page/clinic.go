@@ -13,6 +13,9 @@ func (c *call) publicClinic() (*directoryv1.Clinic, error) {
 	if fault.IsKind(err, fault.InvalidArgument) {
 		return nil, fault.NotFoundf("clinic") // no clinic has such a name
 	}
+	if err == nil {
+		c.speak(got.GetClinic().GetClinicId())
+	}
 	return got.GetClinic(), err
 }
 

@@ -18,6 +18,9 @@ import (
 // and sent again after signing in.
 func (s *Site) Fail(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	c := s.call(w, r)
+	if c.x.Session != nil {
+		c.speakKnown(c.who().ClinicID)
+	}
 	problem.SetHeaders(w.Header(), f)
 	if f.Kind == fault.Internal {
 		s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "page failed",

@@ -14,13 +14,13 @@ func (s *Site) intakeRoutes() []route.Route {
 	return []route.Route{
 		s.row("GET /intake", patients, s.intakeList),
 		s.row("POST /intake", patients, s.intakeStart),
-		s.row("GET /intake/{intake_id}", patients, s.intakeResume),
-		s.row("GET /intake/{intake_id}/page/{page}", patients, s.intakePage),
-		s.row("POST /intake/{intake_id}/page/{page}", patients, s.intakeSave),
-		s.row("GET /intake/{intake_id}/stop", patients, s.intakeStop),
-		s.row("GET /intake/{intake_id}/check", patients, s.intakeCheck),
-		s.row("POST /intake/{intake_id}/check", patients, s.intakeSubmit),
-		s.row("GET /intake/{intake_id}/result", patients, s.intakeResult),
+		s.row("GET /intake/{intake_id}", filling, s.intakeResume),
+		s.row("GET /intake/{intake_id}/page/{page}", filling, s.intakePage),
+		s.row("POST /intake/{intake_id}/page/{page}", filling, s.intakeSave),
+		s.row("GET /intake/{intake_id}/stop", filling, s.intakeStop),
+		s.row("GET /intake/{intake_id}/check", filling, s.intakeCheck),
+		s.row("POST /intake/{intake_id}/check", filling, s.intakeSubmit),
+		s.row("GET /intake/{intake_id}/result", filling, s.intakeResult),
 		s.row("POST /intake/{intake_id}/worse", patients, s.intakeWorse),
 	}
 }
@@ -30,6 +30,18 @@ type intakeListPage struct {
 	People  []person
 	Several bool
 	Numbers []*directoryv1.EmergencyNumber
+	// Closed is true while the clinic has named no number to call in an emergency, or nobody
+	// who answers for the safety of the form: then none can be started.
+	Closed bool
+	Phone  string
+	// Writer asks who fills the form in, when it is not the patient.
+	Writer []Field
+}
+
+// formOpen reports whether a clinic may ask its patients to fill in a form (clinical
+// reference 4.8 and 5, decision 5).
+func formOpen(clinic *directoryv1.Clinic) bool {
+	return len(clinic.GetEmergencyNumbers()) > 0 && clinic.GetClinicalSafetyOfficer().GetName() != ""
 }
 
 // intakeList shows for whom a form can be filled in, and how far each one is.
@@ -51,16 +63,27 @@ func (s *Site) intakeList(c *call) error {
 	if err != nil {
 		return err
 	}
-	d.Numbers = numbers(clinic, "EMERGENCY")
+	d.Numbers, d.Closed, d.Phone = numbers(clinic, "EMERGENCY"), !formOpen(clinic), clinic.GetPhone()
+	d.Writer = c.writerFields(nil, nil)
 	return c.show("intake_start", c.view(c.cat.T("intake.title"), d))
 }
 
 // intakeStart opens a form.
 func (s *Site) intakeStart(c *call) error {
+	clinic, err := c.clinic()
+	if err != nil {
+		return err
+	}
+	if !formOpen(clinic) {
+		return c.redirect("/intake")
+	}
 	got, err := s.clients.intakes.CreateIntake(c.ctx(), &intakev1.CreateIntakeRequest{
-		PatientId: c.form("patient"), RequestId: c.requestID(),
+		PatientId: c.form("patient"), LanguageCode: c.cat.Lang, RequestId: c.requestID(),
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.startWriter(got.GetIntake().GetIntakeId(), c.form("patient")); err != nil {
 		return err
 	}
 	return c.redirect("/intake/" + got.GetIntake().GetIntakeId())
@@ -72,8 +95,12 @@ type form struct {
 	Form *intakev1.Questionnaire
 }
 
-// intakeForm reads a form and its questions, in the reader's language.
+// intakeForm reads a form and its questions, in the reader's language. For a session that
+// is for one form, every other is not there.
 func (c *call) intakeForm() (*form, error) {
+	if only := c.x.Session.Form; only != "" && only != c.path("intake_id") {
+		return nil, fault.NotFoundf("intake")
+	}
 	got, err := c.clients.intakes.GetIntake(c.ctx(), &intakev1.GetIntakeRequest{IntakeId: c.path("intake_id")})
 	if err != nil {
 		return nil, err

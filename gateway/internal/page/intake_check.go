@@ -11,6 +11,10 @@ type checkPage struct {
 	Topics []topicAnswers
 	// Open is the address of the first page with a question still to answer.
 	Open string
+	// Consent is the address of the texts to agree to, while one is not signed.
+	Consent string
+	// Pictures is how many pictures there are.
+	Pictures int
 }
 
 // topicAnswers are the answers of one page.
@@ -37,6 +41,13 @@ func (s *Site) intakeCheck(c *call) error {
 	if f.GetNextPageId() != "" {
 		d.Open = address(f.url("page/"+f.GetNextPageId()), "return", "check")
 	}
+	_, unsigned, err := c.consentsOf(f)
+	if err != nil {
+		return err
+	}
+	if unsigned {
+		d.Consent = f.url("consent")
+	}
 	v := c.view(c.cat.T("check.title"), d)
 	v.Back = f.before(len(f.Form.GetPages()))
 	if err := c.alarm(v, f.GetTriage()); err != nil {
@@ -61,13 +72,37 @@ func (c *call) topics(f *form) (topics []topicAnswers) {
 			}
 			t.Answers = append(t.Answers, a)
 		}
+		if m := f.mapOf(p.GetId()); m != nil && f.useMap(m) && f.GetAnswers()[m.GetId()] != nil {
+			list, _ := texts(f.GetAnswers()[m.GetId()])
+			t.Answers = append(t.Answers, c.painIn(m, list, change)...)
+		}
 		topics = append(topics, t)
 	}
 	return topics
 }
 
+// painIn are the places of a body map with the pain in each.
+func (c *call) painIn(m *intakev1.BodyMap, marks []string, change string) (all []answered) {
+	for _, p := range c.bodyMap(m, marksOf(marks)).Marks() {
+		if p.Pain != "" {
+			all = append(all, answered{Question: p.Label, Answer: c.cat.T("map.pain_of", "pain", p.Pain), Change: change + "#" + p.ID})
+		}
+	}
+	return all
+}
+
 // intakeSubmit hands the form in. One that is not complete goes on where it is open.
 func (s *Site) intakeSubmit(c *call) error {
+	before, err := c.intakeForm()
+	if err != nil {
+		return err
+	}
+	if _, unsigned, err := c.consentsOf(before); err != nil || unsigned && before.GetState() == "DRAFT" {
+		if err != nil {
+			return err
+		}
+		return c.redirect(before.url("consent"))
+	}
 	got, err := s.clients.intakes.SubmitIntake(c.ctx(), &intakev1.SubmitIntakeRequest{
 		IntakeId: c.path("intake_id"), RequestId: c.requestID(),
 	})
@@ -89,6 +124,8 @@ type resultPage struct {
 	Numbers   []*directoryv1.EmergencyNumber
 	Types     []typeChoice
 	Patient   string
+	// Alone is true for a session that is for this form alone: it leads nowhere else.
+	Alone bool
 }
 
 // intakeResult shows what the patient is to do, and what may be booked.
@@ -116,6 +153,9 @@ func (s *Site) intakeResult(c *call) error {
 	d := resultPage{
 		form: f, Advice: advice, Numbers: urgentNumbers(clinic, f.GetTriage()), Emergency: urgent(f.GetTriage()),
 		Types: openTypes("/me/book/times", f.GetPatientId(), gate.GetGate(), types),
+	}
+	if c.x.Session.Form != "" { // it opens no other page
+		d.Types, d.Alone = nil, true
 	}
 	title := advice.GetTitle()
 	if title == "" {

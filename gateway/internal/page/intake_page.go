@@ -20,6 +20,10 @@ type topicPage struct {
 	TickError   string
 	NoneChecked bool
 	Items       []item
+	// Map is the body map of the page, in place of the list that it answers.
+	Map *bodyMap
+	// Pictures is the address of the page that takes pictures.
+	Pictures string
 	// AsList is the same page with every option, for somebody who is not sure.
 	AsList string
 	// Step of Steps, of the pages that are asked.
@@ -61,10 +65,20 @@ func (c *call) topic(f *form, w *wrongs) (*view, error) {
 	if p.GetLayout() == "TICKS" && d.Ticks {
 		d.AsList = address(f.url("page/"+p.GetId()), "list", "1", "return", d.Return)
 	}
+	m := f.mapOf(p.GetId())
+	if m != nil && f.useMap(m) {
+		d.Map = c.topicMap(f, m, w)
+	}
+	if slices.Contains(picturePages, p.GetId()) {
+		d.Pictures = address(f.url("pictures"), "return", p.GetId())
+	}
 	answered := 0
 	for _, q := range asked {
+		if d.Map != nil && q.GetId() == m.GetSetsQuestionId() {
+			continue
+		}
 		stored := f.GetAnswers()[q.GetId()]
-		it := c.item(q, stored, w)
+		it := c.item(f, q, w)
 		if d.Ticks {
 			it.ticked(c, stored, w != nil)
 		}
@@ -92,6 +106,9 @@ func (c *call) topic(f *form, w *wrongs) (*view, error) {
 	}
 	return v, c.alarm(v, f.GetTriage())
 }
+
+// picturePages are the pages that a picture says more to than words.
+var picturePages = []string{"medicines", "skin"}
 
 // ticked sets the one box of a question on a page of tick boxes.
 func (it *item) ticked(c *call, stored *structpb.Value, sent bool) {
@@ -157,11 +174,11 @@ func (s *Site) intakeSave(c *call) error {
 		return err
 	}
 	w := c.wrongs()
-	answers := c.answers(f, p, w)
+	sent := c.answers(f, p, w)
 	before := f.GetTriage()
-	if len(answers) > 0 {
+	if len(sent.answers)+len(sent.typed) > 0 {
 		got, err := s.clients.intakes.UpdateIntake(c.ctx(), &intakev1.UpdateIntakeRequest{
-			IntakeId: f.GetIntakeId(), Answers: answers, Etag: c.form("etag"), RequestId: c.requestID(),
+			IntakeId: f.GetIntakeId(), Answers: sent.answers, Typed: sent.typed, Etag: c.form("etag"), RequestId: c.requestID(),
 		})
 		if err != nil {
 			return c.notSaved(f, w, err)
@@ -172,7 +189,7 @@ func (s *Site) intakeSave(c *call) error {
 		return c.redirect(address(f.url("stop"), "from", p.GetId()))
 	}
 	if c.form("later") != "" {
-		return c.redirect("/me?done=intake_saved")
+		return c.later(f)
 	}
 	if w.any() {
 		v, err := c.topic(f, w)
@@ -184,8 +201,13 @@ func (s *Site) intakeSave(c *call) error {
 	return c.redirect(c.onward(f, p, at))
 }
 
-// answers reads the questions that were on the page when it was shown.
-func (c *call) answers(f *form, p *intakev1.QuestionnairePage, w *wrongs) map[string]*structpb.Value {
+// answers reads the questions that were on the page when it was shown. What does not fit its
+// question is kept as it was given.
+func (c *call) answers(f *form, p *intakev1.QuestionnairePage, w *wrongs) *sentAnswers {
+	out := &sentAnswers{answers: map[string]*structpb.Value{}, typed: map[string]*intakev1.TypedAnswer{}}
+	if m := f.mapOf(p.GetId()); m != nil && c.form("map") == m.GetId() {
+		c.answerMap(m, w, out)
+	}
 	var shown []*intakev1.Question
 	for _, id := range c.forms("q") {
 		if q := f.question(id); q != nil && q.GetPageId() == p.GetId() {
@@ -193,15 +215,20 @@ func (c *call) answers(f *form, p *intakev1.QuestionnairePage, w *wrongs) map[st
 		}
 	}
 	if c.form("layout") == "ticks" {
-		return c.ticks(shown, w)
+		c.ticks(shown, w, out)
+		return out
 	}
-	answers := make(map[string]*structpb.Value, len(shown))
 	for _, q := range shown {
-		if v := c.answer(q, f.GetAnswers()[q.GetId()], w); v != nil {
-			answers[q.GetId()] = v
+		sent := c.forms("a." + q.GetId())
+		v := c.answer(q, sent, f.GetAnswers()[q.GetId()], w)
+		switch values := keptValues(sent); {
+		case v != nil:
+			out.answers[q.GetId()] = v
+		case len(values) > 0:
+			out.keep(q.GetId(), values)
 		}
 	}
-	return answers
+	return out
 }
 
 // notSaved shows the page again when the service refused the answers: another device
@@ -235,6 +262,9 @@ func (c *call) notSaved(f *form, w *wrongs, err error) error {
 func (c *call) onward(f *form, p *intakev1.QuestionnairePage, at int) string {
 	shown := c.forms("q")
 	for _, q := range f.asked(p) {
+		if m := f.mapOf(p.GetId()); m != nil && m.GetSetsQuestionId() == q.GetId() {
+			continue // the body map asked it
+		}
 		if !slices.Contains(shown, q.GetId()) {
 			return address(f.url("page/"+p.GetId()), "return", c.form("return")) + "#a." + q.GetId()
 		}

@@ -4,7 +4,9 @@ import (
 	"net/http"
 
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
@@ -26,6 +28,9 @@ func (c *call) homeOf(roles []typev1.Role) string {
 
 // home is the front door: the page where somebody's work begins, or who this is.
 func (s *Site) home(c *call) error {
+	if c.x.Session != nil && c.x.Session.Form != "" {
+		return c.redirect("/intake/" + c.x.Session.Form)
+	}
 	if to := c.homeOf(c.who().Roles); to != "" {
 		return c.redirect(to)
 	}
@@ -110,7 +115,13 @@ func (s *Site) signOutForm(c *call) error {
 // signOut ends the session, here at once and everywhere else within a second. What the
 // browser kept of this site is cleared.
 func (s *Site) signOut(c *call) error {
-	if c.x.Session != nil {
+	if c.x.Session != nil && c.x.Session.Form != "" {
+		_, err := s.clients.forms.CloseFormSession(authn.WithService(c.ctx(), "gateway", ""), &intakev1.CloseFormSessionRequest{Token: c.x.Token})
+		if err != nil {
+			return err
+		}
+		s.cfg.Sessions.Forget(c.x.Token)
+	} else if c.x.Session != nil {
 		if _, err := s.clients.accounts.SignOut(c.ctx(), &directoryv1.SignOutRequest{RequestId: c.requestID()}); err != nil {
 			return err
 		}

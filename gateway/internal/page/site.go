@@ -49,6 +49,8 @@ type Config struct {
 	Cookies  session.Cookies
 	// Diary is true when the staff diary was built.
 	Diary bool
+	// Outgoing is true for a demonstration: the front desk sees the messages that wait.
+	Outgoing bool
 	// Document is the OpenAPI document that /docs explains.
 	Document []byte
 	// LinkKey seals the links by which patients come in without signing in.
@@ -69,6 +71,7 @@ type Site struct {
 
 	mu       sync.Mutex
 	clinics  map[string]cachedClinic
+	spoken   map[string]cachedLanguages
 	zones    sync.Map // IANA name to *time.Location
 	docsOnce func() (*apidoc.API, error)
 	// questionnaires that were shown, by clinic, id, version and language.
@@ -83,6 +86,7 @@ type clients struct {
 	practitioners  directoryv1.PractitionerServiceClient
 	questionnaires intakev1.QuestionnaireServiceClient
 	intakes        intakev1.IntakeServiceClient
+	forms          intakev1.FormServiceClient
 	triage         intakev1.TriageServiceClient
 	funnel         intakev1.FunnelServiceClient
 	plans          plansv1.PlanServiceClient
@@ -117,7 +121,7 @@ func New(cfg Config) (*Site, error) {
 	}
 	directory, intake, plans, booking := cfg.Peer("directory"), cfg.Peer("intake"), cfg.Peer("plans"), cfg.Peer("booking")
 	return &Site{
-		cfg: cfg, library: library, pages: pages, links: links, clinics: map[string]cachedClinic{},
+		cfg: cfg, library: library, pages: pages, links: links, clinics: map[string]cachedClinic{}, spoken: map[string]cachedLanguages{},
 		docsOnce: sync.OnceValues(func() (*apidoc.API, error) { return apidoc.Parse(cfg.Document) }),
 		clients: clients{
 			accounts:       directoryv1.NewAccountServiceClient(directory),
@@ -126,6 +130,7 @@ func New(cfg Config) (*Site, error) {
 			practitioners:  directoryv1.NewPractitionerServiceClient(directory),
 			questionnaires: intakev1.NewQuestionnaireServiceClient(intake),
 			intakes:        intakev1.NewIntakeServiceClient(intake),
+			forms:          intakev1.NewFormServiceClient(intake),
 			triage:         intakev1.NewTriageServiceClient(intake),
 			funnel:         intakev1.NewFunnelServiceClient(intake),
 			plans:          plansv1.NewPlanServiceClient(plans),
@@ -146,6 +151,7 @@ func New(cfg Config) (*Site, error) {
 var (
 	anybody  = route.Public()
 	patients = route.People(typev1.Role_ROLE_PATIENT)
+	filling  = patients.OrForm()
 	desk     = route.People(typev1.Role_ROLE_RECEPTIONIST, typev1.Role_ROLE_CLINICIAN)
 	treating = route.People(typev1.Role_ROLE_CLINICIAN)
 )
@@ -166,6 +172,8 @@ func (s *Site) Routes() []route.Route {
 	}
 	rows = append(rows, s.patientRoutes()...)
 	rows = append(rows, s.intakeRoutes()...)
+	rows = append(rows, s.formRoutes()...)
+	rows = append(rows, s.languageRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
 	rows = append(rows, s.calendarRoutes()...)
@@ -193,6 +201,9 @@ type handler func(c *call) error
 func (s *Site) handle(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := s.call(w, r)
+		if c.x.Session != nil {
+			c.speak(c.who().ClinicID)
+		}
 		err := c.read()
 		if err == nil {
 			err = h(c)

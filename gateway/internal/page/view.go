@@ -40,6 +40,10 @@ type view struct {
 	Errors []mistake
 	// Alarm are the numbers to call, shown on every page of a person who needs them.
 	Alarm []*directoryv1.EmergencyNumber
+	// Tongues are the languages to choose from; none when there is no choice.
+	Tongues []Tongue
+	// Here is the address of the page, to come back to.
+	Here string
 	// D is the page's own.
 	D any
 
@@ -183,6 +187,9 @@ func (c *call) nav() []link {
 		current := c.r.URL.Path == href || (href != "/me" && strings.HasPrefix(c.r.URL.Path, href+"/"))
 		links = append(links, link{Href: href, Text: c.cat.T(key), Current: current})
 	}
+	if c.x.Session != nil && c.x.Session.Form != "" {
+		return nil
+	}
 	if c.is(typev1.Role_ROLE_PATIENT) {
 		add("/me", "nav.me")
 		add("/me/book", "nav.book")
@@ -196,6 +203,9 @@ func (c *call) nav() []link {
 		add("/staff/book", "nav.book")
 		add("/staff/patients", "nav.patients")
 		add("/staff/tasks", "nav.tasks")
+		if c.cfg.Outgoing {
+			add("/staff/outgoing", "nav.outgoing")
+		}
 	}
 	return links
 }

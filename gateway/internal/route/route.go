@@ -19,6 +19,7 @@ import (
 type Access struct {
 	kind  kind
 	roles []typev1.Role
+	forms bool
 }
 
 type kind int
@@ -34,6 +35,13 @@ func Public() Access { return Access{kind: public} }
 
 // People lets in whoever is signed in with one of the roles.
 func People(roles ...typev1.Role) Access { return Access{kind: people, roles: roles} }
+
+// OrForm lets in a session that a link to one form began, too; which form the row is about
+// its handler compares. Every other row refuses such a session.
+func (a Access) OrForm() Access {
+	a.forms = true
+	return a
+}
 
 // Operators lets in whoever runs the machine, known by the network address, signed in or
 // not. Others are told that the path is not there.
@@ -67,6 +75,8 @@ type Caller struct {
 	Principal *authn.Principal
 	// Operator is true for an address of those who run the machine.
 	Operator bool
+	// Form is true for a session that is for one form alone.
+	Form bool
 }
 
 // Check decides. Nobody signed in: UNAUTHENTICATED; signed in with another role:
@@ -84,7 +94,7 @@ func (a Access) Check(c Caller) *fault.Error {
 		if c.Principal == nil {
 			return fault.New(fault.Unauthenticated, "UNAUTHENTICATED", "sign in first")
 		}
-		if c.Principal.Is(a.roles...) {
+		if c.Principal.Is(a.roles...) && (a.forms || !c.Form) {
 			return nil
 		}
 	}
@@ -139,6 +149,8 @@ type Route struct {
 	Form Form
 	// Strict counts a request against the limit for trying passwords and making accounts.
 	Strict bool
+	// Body is the largest body in bytes, for a row that takes more than others; 0 is the usual.
+	Body int64
 	// Handler answers. It is called for those who passed only.
 	Handler http.Handler
 }

@@ -42,6 +42,10 @@ type Session struct {
 	Principal authn.Principal
 	// ExpireTime is when the session ends if nothing happens, UTC.
 	ExpireTime time.Time
+	// Form is the one form that the session is for, when a link to it began the session:
+	// whoever holds it was asked for a name and a date of birth, not for a password. Empty
+	// for somebody who signed in.
+	Form string
 }
 
 // Source asks the directory for the session of a token. A question in the background, such

@@ -178,6 +178,30 @@ func (l *Library) Match(header string) *Catalog {
 	return l.catalogs[i]
 }
 
+// MatchAmong is [Library.Match] among some of the languages; the source is always one of
+// them.
+func (l *Library) MatchAmong(header string, codes []string) *Catalog {
+	some := []*Catalog{l.catalogs[0]}
+	for _, c := range l.catalogs[1:] {
+		if slices.Contains(codes, c.Lang) {
+			some = append(some, c)
+		}
+	}
+	if len(some) == 1 || header == "" || len(header) > 200 {
+		return l.catalogs[0]
+	}
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return l.catalogs[0]
+	}
+	can := make([]language.Tag, len(some))
+	for i, c := range some {
+		can[i] = c.tag
+	}
+	_, i, _ := language.NewMatcher(can).Match(tags...)
+	return some[i]
+}
+
 // Catalogs lists every language, the source first.
 func (l *Library) Catalogs() []*Catalog { return l.catalogs }
 
