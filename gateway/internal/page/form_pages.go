@@ -279,7 +279,7 @@ func (s *Site) pictures(c *call) error {
 // readUpload takes in a form with a file, all of it in memory: nothing of a patient is left
 // in a folder for temporary files.
 func (c *call) readUpload() error {
-	if err := c.r.ParseMultipartForm(maxUpload); err != nil {
+	if err := c.r.ParseMultipartForm(maxUpload); err != nil { //nolint:gosec // the edge bounds the body to the row's size
 		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return problem.BodyTooLarge(tooLarge.Limit)
 		}
@@ -325,15 +325,16 @@ func (c *call) file(name string) ([]byte, error) {
 		return nil, nil
 	}
 	defer c.r.MultipartForm.RemoveAll() //nolint:errcheck // all of it is in memory
-	for _, h := range c.r.MultipartForm.File[name] {
-		file, err := h.Open()
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close() //nolint:errcheck // read only
-		return io.ReadAll(file)
+	files := c.r.MultipartForm.File[name]
+	if len(files) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	file, err := files[0].Open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	return io.ReadAll(file)
 }
 
 // pictureDelete takes a picture away again.

@@ -158,7 +158,10 @@ var functions = template.FuncMap{
 func (c *call) view(title string, d any) *view {
 	v := &view{
 		Catalog: c.cat, Title: title, Site: "Upright", Home: "/", D: d,
-		SignedIn: c.x.Session != nil && c.grant == nil, asset: c.cfg.Asset, path: c.r.URL.Path,
+		SignedIn: c.x.Session != nil && c.grant == nil, asset: c.cfg.Asset, path: c.r.URL.Path, Tongues: c.tongues(), Here: "/",
+	}
+	if c.r.Method == http.MethodGet && c.grant == nil && !strings.HasPrefix(v.path, secretPath) {
+		v.Here = c.r.URL.RequestURI()
 	}
 	if v.SignedIn {
 		if clinic, err := c.clinic(); err == nil {

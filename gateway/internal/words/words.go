@@ -37,9 +37,13 @@ type Catalog struct {
 	Dir string
 	// Name is what the language calls itself.
 	Name string
+	// Borrowed are the topics that are in the source language still.
+	Borrowed []string
 
 	tag   language.Tag
 	words map[string]string
+	// topics are the names of the topic files that it has.
+	topics []string
 	// staff are the words of the staff's pages, in the source language alone.
 	staff map[string]string
 }
@@ -47,7 +51,8 @@ type Catalog struct {
 // Load reads <language>.json, and beside it <language>/*.json, one file a topic. The words
 // of staff/*.json are for pages that only the staff sees: they are in the source language,
 // whatever the reader's. It fails when the source language is missing, when a key is there
-// twice, and when another language does not have exactly its keys and placeholders.
+// twice, and when another language does not have exactly its keys and placeholders; a topic
+// that another language has no file for is taken from the source.
 func Load(fsys fs.FS) (*Library, error) {
 	names, err := fs.Glob(fsys, "*.json")
 	if err != nil {
@@ -78,6 +83,9 @@ func Load(fsys fs.FS) (*Library, error) {
 	l.catalogs[0], l.catalogs[i] = l.catalogs[i], l.catalogs[0]
 	tags := make([]language.Tag, len(l.catalogs))
 	for i, c := range l.catalogs {
+		if err := c.borrow(fsys, l.catalogs[0]); err != nil {
+			return nil, err
+		}
 		if err := c.complete(l.catalogs[0]); err != nil {
 			return nil, fmt.Errorf("texts %s: %w", c.Lang, err)
 		}
@@ -129,7 +137,40 @@ func read(fsys fs.FS, name string) (*Catalog, error) {
 	if c.tag, err = language.Parse(c.Lang); err != nil {
 		return nil, err
 	}
+	files, err := fs.Glob(fsys, c.Lang+"/*.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		c.topics = append(c.topics, path.Base(file))
+	}
 	return c, topics(fsys, c.Lang, c.words)
+}
+
+// borrow takes over the source's words of every topic that has no file in the language yet:
+// a new topic is in one language before it is in all. A topic that has a file is complete,
+// or the start fails.
+func (c *Catalog) borrow(fsys fs.FS, source *Catalog) error {
+	for _, topic := range source.topics {
+		if c == source || slices.Contains(c.topics, topic) {
+			continue
+		}
+		lent := map[string]string{}
+		data, err := fs.ReadFile(fsys, Source+"/"+topic)
+		if err == nil {
+			err = json.Unmarshal(data, &lent)
+		}
+		if err != nil {
+			return fmt.Errorf("texts %s: %w", topic, err)
+		}
+		for key, text := range lent {
+			if _, ok := c.words[key]; !ok {
+				c.words[key] = text
+			}
+		}
+		c.Borrowed = append(c.Borrowed, topic)
+	}
+	return nil
 }
 
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)

@@ -115,6 +115,42 @@ func TestTopics(t *testing.T) {
 	}
 }
 
+func TestTopicIsBorrowedAsAWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{"en": english, "en/book": `{"book":"Book","pay":"Pay"}`, "en/old": `{"old":"Old"}`, "ar": arabic, "ar/old": `{"old":"قديم"}`}
+	l, err := words.Load(files(texts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ar := l.Match("ar")
+	if got := ar.T("book") + ar.T("old"); got != "Bookقديم" || len(ar.Borrowed) != 1 || ar.Borrowed[0] != "book.json" {
+		t.Errorf("%q, borrowed %v", got, ar.Borrowed)
+	}
+	texts["ar/book"] = `{"book":"احجز"}`
+	if _, err := words.Load(files(texts)); err == nil || !strings.Contains(err.Error(), "pay") {
+		t.Errorf("half a topic: %v", err)
+	}
+}
+
+func TestMatchAmong(t *testing.T) {
+	t.Parallel()
+	l, err := words.Load(files(map[string]string{"en": english, "ar": arabic}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		header string
+		codes  []string
+		want   string
+	}{
+		{"ar", []string{"en", "ar"}, "ar"}, {"ar", []string{"en"}, "en"}, {"ar", nil, "en"}, {"", []string{"ar"}, "en"}, {"ar-EG,en;q=0.1", []string{"ar"}, "ar"}, {"fr", []string{"ar"}, "en"},
+	} {
+		if got := l.MatchAmong(tc.header, tc.codes).Lang; got != tc.want {
+			t.Errorf("%q among %v: %s, want %s", tc.header, tc.codes, got, tc.want)
+		}
+	}
+}
+
 func TestDates(t *testing.T) {
 	t.Parallel()
 	l, err := words.Load(files(map[string]string{"en": `{"_lang":"en","_dir":"ltr","_name":"English",
