@@ -33,7 +33,9 @@ func TestABrokerWithoutItsStoreLosesNothing(t *testing.T) {
 		awaitPosition(t, c, 20)
 		stopConsumer()
 		happen(t, from, 21, 40, modulo(3)) // confirmed by the broker, not consumed
-		eventually(t, "confirmed", func() bool { return count(t, from, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0 })
+		eventually(t, "confirmed", func() bool {
+			return count(t, from, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0
+		})
 		stopRelay()
 		happen(t, from, 41, 50, modulo(3)) // committed only
 		srv.DeleteStore()

@@ -106,7 +106,9 @@ func TestNumbersAreDenseAndConfirmed(t *testing.T) {
 		if !slices.IsSorted(sequence(t, db)) {
 			t.Error("numbers are not in id order")
 		}
-		eventually(t, "all confirmed", func() bool { return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0 })
+		eventually(t, "all confirmed", func() bool {
+			return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0
+		})
 		head, err := log.Head(t.Context())
 		if err != nil || head.PubSeq != n || head.Epoch == "" || head.EventID == "" {
 			t.Errorf("Head = %+v, %v", head, err)
@@ -199,7 +201,9 @@ func TestTheRelayOutlivesTheBroker(t *testing.T) {
 		log := newLog(db, srv.Bus())
 		running(t, log.Run)
 		happen(t, db, 1, 5, modulo(1))
-		unconfirmed := func() int64 { return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) }
+		unconfirmed := func() int64 {
+			return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`)
+		}
 		eventually(t, "confirmed", func() bool { return unconfirmed() == 0 })
 		srv.Stop()
 		happen(t, db, 6, 10, modulo(1))
@@ -231,7 +235,9 @@ func TestABrokerThatIsAwayIsNotPestered(t *testing.T) {
 		t.Errorf("%d complaints in 25 rounds, want a few", n)
 	}
 	srv.Restart()
-	eventually(t, "confirmed", func() bool { return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0 })
+	eventually(t, "confirmed", func() bool {
+		return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0
+	})
 }
 
 type lineCounter struct{ lines atomic.Int64 }
@@ -258,7 +264,9 @@ func TestAForeignTypeHoldsNobodyUp(t *testing.T) {
 	running(t, c.Run)
 	awaitPosition(t, c, 7)
 	checkEffects(t, to, 6, modulo(1))
-	eventually(t, "all confirmed", func() bool { return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0 })
+	eventually(t, "all confirmed", func() bool {
+		return count(t, db, `select (select count(*) from event_log) - acked_pub_seq from log_head`) == 0
+	})
 }
 
 func TestTailShowsPastAndPresent(t *testing.T) {

@@ -3,7 +3,9 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +17,23 @@ const maxStatements = 1000
 
 // liteConn is one connection to a SQLite file with its prepared statements. It is used by
 // one goroutine at a time.
+//
+// Statements without rows go to the driver directly: what database/sql does around them,
+// locks and retries, is for connections that are shared, and a booking has ten of them.
 type liteConn struct {
-	conn  *sql.Conn
-	stmts map[string]*liteStmt
+	conn   *sql.Conn
+	raw    driver.ConnPrepareContext // conn's own
+	stmts  map[string]*liteStmt
+	values []driver.NamedValue // of the statement under way
 }
 
-// liteStmt is a prepared statement and the arguments that it takes, in the order in which
-// the driver wants them; nil when that is the caller's own.
+// liteStmt is a statement, prepared when it is first used in either way, and the arguments
+// that it takes in the order in which the driver wants them; nil when that is the caller's.
 type liteStmt struct {
-	*sql.Stmt
+	text  string
 	order []int
+	rows  *sql.Stmt
+	plain driver.StmtExecContext
 }
 
 // arrange puts the caller's arguments into the statement's order. It fails when there are
@@ -48,7 +57,19 @@ func openLiteConn(ctx context.Context, pool *sql.DB) (*liteConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &liteConn{conn: conn, stmts: make(map[string]*liteStmt, 64)}, nil
+	c := &liteConn{conn: conn, stmts: make(map[string]*liteStmt, 64)}
+	err = conn.Raw(func(raw any) (err error) {
+		var ok bool
+		if c.raw, ok = raw.(driver.ConnPrepareContext); !ok {
+			err = fmt.Errorf("sqldb: a %T prepares no statements", raw)
+		}
+		return err
+	})
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkDurable makes sure that a commit will survive a power cut. SQLite keeps quiet when it
@@ -69,17 +90,44 @@ func (c *liteConn) checkDurable() error {
 	return nil
 }
 
-func (c *liteConn) stmt(query string) (*liteStmt, error) {
-	if s := c.stmts[query]; s != nil {
+func (c *liteConn) stmt(query string) *liteStmt {
+	s := c.stmts[query]
+	if s == nil {
+		s = &liteStmt{}
+		s.text, s.order = positional(query)
+		c.stmts[query] = s
+	}
+	return s
+}
+
+// forRows is the statement as database/sql has it, whose rows callers scan.
+func (c *liteConn) forRows(query string, args []any) (*sql.Stmt, []any, error) {
+	s := c.stmt(query)
+	if s.rows == nil {
+		prepared, err := c.conn.PrepareContext(bg, s.text)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.rows = prepared
+	}
+	args, err := s.arrange(args)
+	return s.rows, args, err
+}
+
+// direct is the statement as the driver has it.
+func (c *liteConn) direct(query string) (*liteStmt, error) {
+	s := c.stmt(query)
+	if s.plain != nil {
 		return s, nil
 	}
-	text, order := positional(query)
-	prepared, err := c.conn.PrepareContext(bg, text)
+	prepared, err := c.raw.PrepareContext(bg, s.text)
 	if err != nil {
 		return nil, err
 	}
-	s := &liteStmt{Stmt: prepared, order: order}
-	c.stmts[query] = s
+	var ok bool
+	if s.plain, ok = prepared.(driver.StmtExecContext); !ok {
+		return nil, fmt.Errorf("sqldb: a %T runs no statements", prepared)
+	}
 	return s, nil
 }
 
@@ -136,33 +184,41 @@ func skipQuoted(s string) int {
 }
 
 func (c *liteConn) exec(_ context.Context, query string, args []any) (sql.Result, error) {
-	s, err := c.stmt(query)
+	s, err := c.direct(query)
 	if err != nil {
 		return nil, err
 	}
 	if args, err = s.arrange(args); err != nil {
 		return nil, err
 	}
-	return s.ExecContext(bg, args...)
+	c.values = c.values[:0]
+	for i, arg := range args {
+		v := arg
+		switch arg.(type) {
+		case string, int64, bool, []byte: // most are what the driver takes
+		default:
+			if v, err = driver.DefaultParameterConverter.ConvertValue(arg); err != nil {
+				return nil, fmt.Errorf("sqldb: argument %d: %w", i+1, err)
+			}
+		}
+		c.values = append(c.values, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	result, err := s.plain.ExecContext(bg, c.values)
+	clear(c.values) // nothing of a patient stays behind
+	return result, err
 }
 
 func (c *liteConn) query(_ context.Context, query string, args []any) (*sql.Rows, error) {
-	s, err := c.stmt(query)
+	s, args, err := c.forRows(query, args)
 	if err != nil {
-		return nil, err
-	}
-	if args, err = s.arrange(args); err != nil {
 		return nil, err
 	}
 	return s.QueryContext(bg, args...)
 }
 
 func (c *liteConn) queryRow(_ context.Context, query string, args []any) *sql.Row {
-	s, err := c.stmt(query)
+	s, args, err := c.forRows(query, args)
 	if err != nil {
-		return failedRow(err)
-	}
-	if args, err = s.arrange(args); err != nil {
 		return failedRow(err)
 	}
 	return s.QueryRowContext(bg, args...)
@@ -180,15 +236,23 @@ func (c *liteConn) trim() {
 	if len(c.stmts) <= maxStatements {
 		return
 	}
+	c.forget()
+}
+
+// forget closes every statement.
+func (c *liteConn) forget() {
 	for _, s := range c.stmts {
-		_ = s.Close()
+		if s.rows != nil {
+			_ = s.rows.Close()
+		}
+		if closer, ok := s.plain.(io.Closer); ok {
+			_ = closer.Close()
+		}
 	}
 	clear(c.stmts)
 }
 
 func (c *liteConn) close() {
-	for _, s := range c.stmts {
-		_ = s.Close()
-	}
+	c.forget()
 	_ = c.conn.Close()
 }
