@@ -1,14 +1,15 @@
 // Package booking is the door of the booking service: the diary of a clinic.
 //
-// Owns: appointment types, shifts and exceptions, openings, holds, appointments, what became
-// of entitlements.
+// Owns: appointment types, shifts and exceptions, openings, holds, appointments, the waitlist,
+// what became of entitlements.
 //
 // Asks: intake for a patient's booking gate; plans for sessions of a plan; directory for
 // people, places and patients that it has not heard of yet.
 //
 // Emits: HoldPlaced, HoldReleased, AppointmentBooked, AppointmentRescheduled,
 // AppointmentCancelled, AppointmentCheckedIn, AppointmentStarted, AppointmentCompleted,
-// AppointmentNoShow, AppointmentFlagged, EntitlementVoided, ScheduleChanged.
+// AppointmentNoShow, AppointmentFlagged, EntitlementVoided, ScheduleChanged, WaitlistJoined,
+// WaitlistLeft, WaitlistOffered, WaitlistOfferEnded.
 //
 // Hears: directory's ClinicChanged, PractitionerChanged, CredentialChanged, ResourceChanged,
 // PatientRegistered, PatientMerged, PatientUnmerged; intake's IntakeTriaged,
@@ -104,6 +105,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 const (
 	sweepEvery   = 5 * time.Second  // expired holds: openings hide their time until then
 	recoverEvery = 5 * time.Second  // attempts whose process has gone
+	waitEvery    = 5 * time.Second  // offers whose deadline has passed
 	forgetEvery  = 10 * time.Minute // request ids that no retry will use any more
 	forgetBatch  = 5000
 )
@@ -128,6 +130,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() error { return s.events.Tail(ctx, head.PubSeq, s.app.Follow(ctx)) })
 	group.Go(func() error { s.recoverAttempts(ctx); return nil })
 	group.Go(func() error { s.every(ctx, sweepEvery, "release expired holds", s.sweep); return nil })
+	group.Go(func() error { s.workWaitlist(ctx); return nil })
 	group.Go(func() error { s.every(ctx, forgetEvery, "forget request ids", s.forget); return nil })
 	return group.Wait()
 }
@@ -163,6 +166,23 @@ func (s *Service) recoverAttempts(ctx context.Context) {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "recovery failed; trying again later", slog.Any("error", err))
 	}
 	s.every(ctx, recoverEvery, "recover attempts", once)
+}
+
+// workWaitlist ends and makes offers: when time has become free, and at every turn.
+func (s *Service) workWaitlist(ctx context.Context) {
+	ticker := time.NewTicker(waitEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.app.TimeFreed():
+		}
+		if err := s.app.WorkWaitlist(ctx); err != nil && ctx.Err() == nil {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "work failed; trying again later", slog.String("work", "waitlist"), slog.Any("error", err))
+		}
+	}
 }
 
 func (s *Service) sweep(ctx context.Context) error {

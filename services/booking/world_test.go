@@ -60,6 +60,7 @@ type world struct {
 	openings     bookingv1.OpeningServiceClient
 	courses      bookingv1.CourseServiceClient
 	holds        bookingv1.HoldServiceClient
+	waits        bookingv1.WaitlistServiceClient
 	types        bookingv1.AppointmentTypeServiceClient
 	shifts       bookingv1.ShiftServiceClient
 	calendars    bookingv1.CalendarServiceClient
@@ -115,6 +116,7 @@ func (w *world) start() {
 	w.openings = bookingv1.NewOpeningServiceClient(conn)
 	w.courses = bookingv1.NewCourseServiceClient(conn)
 	w.holds = bookingv1.NewHoldServiceClient(conn)
+	w.waits = bookingv1.NewWaitlistServiceClient(conn)
 	w.types = bookingv1.NewAppointmentTypeServiceClient(conn)
 	w.shifts = bookingv1.NewShiftServiceClient(conn)
 	w.calendars = bookingv1.NewCalendarServiceClient(conn)
@@ -304,3 +306,11 @@ func names(events []proto.Message) []string {
 
 // reception is the principal of a receptionist.
 func reception() authn.Principal { return rpctest.Person(clinic, typev1.Role_ROLE_RECEPTIONIST) }
+
+// holdToken reads a hold's owner token, which is given to nobody but its owner.
+func (w *world) holdToken(id string) (token string, err error) {
+	err = w.db.Read(w.t.Context(), func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`select owner_token from holds where hold_id = $1`, id).Scan(&token)
+	})
+	return token, err
+}

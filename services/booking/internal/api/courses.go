@@ -75,6 +75,39 @@ func (s *courses) BookCourse(ctx context.Context, r *bookingv1.BookCourseRequest
 	return out, nil
 }
 
+func (s *courses) CancelCourse(ctx context.Context, r *bookingv1.CancelCourseRequest) (*bookingv1.CancelCourseResponse, error) {
+	list, err := s.app.CancelCourse(ctx, app.CourseChange{
+		Fingerprint: requestid.Fingerprint(r), AppointmentID: r.GetAppointmentId(), Scope: app.CourseScope(r.GetScope()), ReasonCode: r.GetReasonCode(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.CancelCourseResponse{Appointments: encodeAll(ctx, list)}, nil
+}
+
+func (s *courses) RescheduleCourse(ctx context.Context, r *bookingv1.RescheduleCourseRequest) (*bookingv1.RescheduleCourseResponse, error) {
+	start, err := instant("start_time", r.GetStartTime())
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.app.RescheduleCourse(ctx, app.CourseChange{
+		Fingerprint: requestid.Fingerprint(r), AppointmentID: r.GetAppointmentId(), Scope: app.CourseScope(r.GetScope()),
+		Start: start, PractitionerID: r.GetPractitionerId(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.RescheduleCourseResponse{Appointments: encodeAll(ctx, list)}, nil
+}
+
+func encodeAll(ctx context.Context, list []*store.Appointment) []*bookingv1.Appointment {
+	out := make([]*bookingv1.Appointment, len(list))
+	for i, apt := range list {
+		out[i] = encode(ctx, apt)
+	}
+	return out
+}
+
 // minuteOf reads a wall time, HH:MM, which validation has looked at; empty is 0.
 func minuteOf(text string) int {
 	if len(text) != len("15:04") {

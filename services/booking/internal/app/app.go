@@ -40,14 +40,15 @@ type App struct {
 	Busy       *calendar.Busy
 	Sheets     *calendar.Sheets // nil where other processes write too
 
-	started time.Time
+	started  time.Time
+	waitlist *waitlistBell
 }
 
 // New returns the use cases over a migrated database.
 func New(db *sqldb.DB, peers *peer.Peers, clk clock.Clock, log *slog.Logger) *App {
 	a := &App{
 		DB: db, Peers: peers, Clock: clk, Log: log, Catalogues: calendar.NewCatalogues(db, clk), Busy: calendar.NewBusy(db),
-		started: clk.Now(),
+		started: clk.Now(), waitlist: newWaitlistBell(),
 	}
 	if db.Dialect() == sqldb.SQLite {
 		a.Sheets = calendar.NewSheets(clk)

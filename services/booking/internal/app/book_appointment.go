@@ -30,6 +30,8 @@ type Booking struct {
 	OverrideReason         string
 	// forNobody leaves the patient out, as staff may for a hold.
 	forNobody bool
+	// offered says that staff's rules count whoever books: the clinic has offered the time.
+	offered bool
 }
 
 const methodBook = "CreateAppointment"
@@ -109,6 +111,9 @@ func (a *App) newWish(ctx context.Context, b Booking) (*wish, error) {
 	w := &wish{
 		clinic: clinic, who: who, typ: typ, practitioner: practitioner, patientID: patient, start: start,
 		roomID: b.RoomID, planID: b.PlanID, holdID: b.HoldID, ownerToken: b.OwnerToken, override: b.OverrideReason,
+	}
+	if b.offered {
+		w.who.party = schedule.Staff
 	}
 	w.shape(b.Minutes, b.Mode)
 	if b.RoomID != "" && clinic.Resources[b.RoomID].Kind != schedule.RoomResource {

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
+	"github.com/upright-clinic/upright/services/booking/internal/calendar"
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -103,7 +105,12 @@ func (a *App) CancelAppointment(ctx context.Context, c Change) (*store.Appointme
 	if err != nil {
 		return nil, err
 	}
-	return a.change(ctx, "CancelAppointment", "appointment.cancel", c, func(tx *sqldb.Tx, apt *store.Appointment) (store.Outcome, proto.Message, error) {
+	return a.change(ctx, "CancelAppointment", "appointment.cancel", c, a.cancelStep(clinic, who, c.ReasonCode))
+}
+
+// cancelStep is the step by which an appointment is cancelled.
+func (a *App) cancelStep(clinic *calendar.Clinic, who caller, reasonCode string) step {
+	return func(tx *sqldb.Tx, apt *store.Appointment) (store.Outcome, proto.Message, error) {
 		switch {
 		case apt.State == store.Cancelled:
 			return "", nil, nil
@@ -115,10 +122,7 @@ func (a *App) CancelAppointment(ctx context.Context, c Change) (*store.Appointme
 		if err := a.giveBack(tx, apt); err != nil {
 			return "", nil, err
 		}
-		apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), c.ReasonCode
-		if apt.CancelReason == "" {
-			apt.CancelReason = "PATIENT_REQUEST"
-		}
+		apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), cmp.Or(reasonCode, "PATIENT_REQUEST")
 		if t := clinic.Types[apt.TypeID]; t != nil {
 			apt.LateCancel = t.LateCancel(apt.Visit.Start(), tx.Now())
 		}
@@ -126,5 +130,5 @@ func (a *App) CancelAppointment(ctx context.Context, c Change) (*store.Appointme
 		return store.OutcomeCancelled, &bookingv1.AppointmentCancelled{
 			Appointment: Fact(apt), ReasonCode: apt.CancelReason, Late: apt.LateCancel,
 		}, nil
-	})
+	}
 }

@@ -315,7 +315,7 @@ func weekOf(d civil.Date) int {
 // wish is the course as the solver sees it.
 func (p *planner) wish() course.Wish {
 	w := course.Wish{
-		Sessions: p.want, PerWeekMax: p.course.PerWeekMax, Practitioner: p.q.PractitionerID, Strict: p.q.Policy != PolicyPropose,
+		Sessions: p.want, PerWeekMax: p.course.PerWeekMax, Minute: -1, Practitioner: p.q.PractitionerID, Strict: p.q.Policy != PolicyPropose,
 		Options: slices.DeleteFunc(slices.Clone(p.options), func(o course.Option) bool { return p.barred[o.Day] }),
 	}
 	p.options = w.Options
@@ -334,11 +334,18 @@ func (p *planner) wish() course.Wish {
 	case len(p.moved) > 0:
 		w.Ideal = func(j int) int { return p.day(p.moved[min(j, len(p.moved)-1)].LocalDate) }
 		w.PerWeek, w.EasyGap = w.PerWeekMax, w.Gap
+		w.Usual, w.Minute = p.moved[0].PractitionerID, minuteAt(p.moved[0])
 	case len(p.course.Dates) > 0:
 		done := len(p.booked)
 		w.Ideal = func(j int) int { return p.day(p.course.Dates[min(done+j, len(p.course.Dates)-1)]) }
 	}
 	return w
+}
+
+// minuteAt is the wall time at which an appointment starts, in minutes.
+func minuteAt(apt *store.Appointment) int {
+	t := apt.Visit.Start().In(zoneOf(apt))
+	return t.Hour()*60 + t.Minute()
 }
 
 const slotsAnHour = schedule.Slot(time.Hour / schedule.Grain)

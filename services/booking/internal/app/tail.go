@@ -19,6 +19,7 @@ import (
 func (a *App) Follow(ctx context.Context) func(eventlog.Envelope) error {
 	return func(env eventlog.Envelope) error {
 		own := a.Busy.Own(env.AggregateID, env.AggregateVersion)
+		a.waitlist.hear(env.Type)
 		if err := a.follow(ctx, env, own); err != nil && ctx.Err() == nil {
 			a.Log.LogAttrs(ctx, slog.LevelWarn, "an event of the own log cannot be followed; reading everything again",
 				slog.String("event_id", env.EventID), slog.Any("error", err))

@@ -30,6 +30,9 @@ type Wish struct {
 	Taken        []Taken
 	// Practitioner is the one preferred, Usual the one that the patient knows; may be empty.
 	Practitioner, Usual string
+	// Minute is the time of day that the patient is used to, in wall minutes; negative when
+	// none, and then one is found that most sessions can have.
+	Minute int
 	// Strict says that a session that cannot be as preferred is left out.
 	Strict bool
 	Ideal  func(j int) int
@@ -114,6 +117,9 @@ func (w Wish) atPace(options []int, perWeek int, gap schedule.Slot) []int {
 	lead, alone := w.lead(options, p)
 	if alone {
 		options = slices.DeleteFunc(slices.Clone(options), func(i int) bool { return w.Options[i].Practitioner != lead })
+	}
+	if w.Minute >= 0 {
+		return w.place(options, p, lead, w.Minute)
 	}
 	first := w.place(options, p, lead, -1)
 	if len(first) == 0 {

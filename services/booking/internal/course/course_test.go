@@ -157,7 +157,7 @@ func diary(days int, who []string, liked func(day, hour int) bool) (options []co
 
 func twelve(options []course.Option) course.Wish {
 	return course.Wish{
-		Sessions: 12, PerWeek: 2, PerWeekMax: 3, Gap: 12 * 12, EasyGap: 42 * 12,
+		Sessions: 12, PerWeek: 2, PerWeekMax: 3, Gap: 12 * 12, EasyGap: 42 * 12, Minute: -1,
 		Ideal: func(j int) int { return j * 7 / 2 }, Options: options,
 	}
 }
@@ -197,6 +197,16 @@ func TestArrange(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the time of day that the patient is used to", func(t *testing.T) {
+		t.Parallel()
+		w := twelve(diary(60, []string{"ana", "ben"}, nil))
+		w.Minute = 14*60 + 30
+		for _, p := range course.Arrange(w) {
+			if o := w.Options[p.Option]; o.Minute != w.Minute {
+				t.Errorf("%+v", o)
+			}
+		}
+	})
 	t.Run("another practitioner only where the preferred one is away", func(t *testing.T) {
 		t.Parallel()
 		options := slices.DeleteFunc(diary(60, []string{"ana", "ben"}, nil), func(o course.Option) bool {
@@ -230,6 +240,7 @@ func TestAlternativesFit(t *testing.T) {
 		w := course.Wish{
 			Sessions: rapid.IntRange(1, 10).Draw(t, "sessions"), PerWeek: rapid.IntRange(1, 3).Draw(t, "per week"),
 			Gap: schedule.Slot(rapid.IntRange(1, 60).Draw(t, "gap hours") * 12), Strict: rapid.Bool().Draw(t, "strict"),
+			Minute: rapid.SampledFrom([]int{-1, 600}).Draw(t, "minute"),
 			Ideal: func(j int) int { return 3 * j },
 		}
 		w.PerWeekMax, w.EasyGap = w.PerWeek+rapid.IntRange(0, 2).Draw(t, "more"), w.Gap*2

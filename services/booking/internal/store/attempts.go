@@ -203,3 +203,14 @@ func OpenAttempts(tx *sqldb.Tx, before time.Time, limit int) (keys []AttemptKey,
 	}
 	return keys, rows.Err()
 }
+
+// IsTrying reports whether an open attempt is for an appointment.
+func IsTrying(tx *sqldb.Tx, clinicID, appointmentID string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from attempt_items i join attempts a on a.clinic_id = i.clinic_id and a.attempt_id = i.attempt_id
+		where i.clinic_id = $1 and i.appointment_id = $2 and a.state = 'OPEN'`, clinicID, appointmentID).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("store: look for an open attempt: %w", err)
+	}
+	return n > 0, nil
+}

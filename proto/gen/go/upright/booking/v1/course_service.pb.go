@@ -25,6 +25,253 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CancelCourseRequest says which sessions.
+type CancelCourseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id return the same appointments.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// A session of the course.
+	AppointmentId string `protobuf:"bytes,2,opt,name=appointment_id,json=appointmentId,proto3" json:"appointment_id,omitempty"`
+	// THIS, FOLLOWING (this and those after it) or ALL (those to come).
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Why, as a code; empty is PATIENT_REQUEST.
+	ReasonCode    string `protobuf:"bytes,4,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelCourseRequest) Reset() {
+	*x = CancelCourseRequest{}
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelCourseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelCourseRequest) ProtoMessage() {}
+
+func (x *CancelCourseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelCourseRequest.ProtoReflect.Descriptor instead.
+func (*CancelCourseRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CancelCourseRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CancelCourseRequest) GetAppointmentId() string {
+	if x != nil {
+		return x.AppointmentId
+	}
+	return ""
+}
+
+func (x *CancelCourseRequest) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *CancelCourseRequest) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
+}
+
+// CancelCourseResponse holds the cancelled appointments.
+type CancelCourseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointments by start.
+	Appointments  []*Appointment `protobuf:"bytes,1,rep,name=appointments,proto3" json:"appointments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelCourseResponse) Reset() {
+	*x = CancelCourseResponse{}
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelCourseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelCourseResponse) ProtoMessage() {}
+
+func (x *CancelCourseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelCourseResponse.ProtoReflect.Descriptor instead.
+func (*CancelCourseResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CancelCourseResponse) GetAppointments() []*Appointment {
+	if x != nil {
+		return x.Appointments
+	}
+	return nil
+}
+
+// RescheduleCourseRequest says which sessions and where the named one goes.
+type RescheduleCourseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id return the same appointments.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// A session of the course.
+	AppointmentId string `protobuf:"bytes,2,opt,name=appointment_id,json=appointmentId,proto3" json:"appointment_id,omitempty"`
+	// THIS, FOLLOWING (this and those after it) or ALL (those to come).
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// The named session's new start, on a whole five minutes.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Another practitioner for all of them; empty keeps each one's.
+	PractitionerId string `protobuf:"bytes,5,opt,name=practitioner_id,json=practitionerId,proto3" json:"practitioner_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RescheduleCourseRequest) Reset() {
+	*x = RescheduleCourseRequest{}
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RescheduleCourseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RescheduleCourseRequest) ProtoMessage() {}
+
+func (x *RescheduleCourseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RescheduleCourseRequest.ProtoReflect.Descriptor instead.
+func (*RescheduleCourseRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RescheduleCourseRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RescheduleCourseRequest) GetAppointmentId() string {
+	if x != nil {
+		return x.AppointmentId
+	}
+	return ""
+}
+
+func (x *RescheduleCourseRequest) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *RescheduleCourseRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *RescheduleCourseRequest) GetPractitionerId() string {
+	if x != nil {
+		return x.PractitionerId
+	}
+	return ""
+}
+
+// RescheduleCourseResponse holds the appointments at their new times.
+type RescheduleCourseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointments by start.
+	Appointments  []*Appointment `protobuf:"bytes,1,rep,name=appointments,proto3" json:"appointments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RescheduleCourseResponse) Reset() {
+	*x = RescheduleCourseResponse{}
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RescheduleCourseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RescheduleCourseResponse) ProtoMessage() {}
+
+func (x *RescheduleCourseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RescheduleCourseResponse.ProtoReflect.Descriptor instead.
+func (*RescheduleCourseResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RescheduleCourseResponse) GetAppointments() []*Appointment {
+	if x != nil {
+		return x.Appointments
+	}
+	return nil
+}
+
 // CoursePreferences say when and with whom a patient would like the sessions.
 type CoursePreferences struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -44,7 +291,7 @@ type CoursePreferences struct {
 
 func (x *CoursePreferences) Reset() {
 	*x = CoursePreferences{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[0]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -56,7 +303,7 @@ func (x *CoursePreferences) String() string {
 func (*CoursePreferences) ProtoMessage() {}
 
 func (x *CoursePreferences) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[0]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -69,7 +316,7 @@ func (x *CoursePreferences) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoursePreferences.ProtoReflect.Descriptor instead.
 func (*CoursePreferences) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{0}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CoursePreferences) GetDays() []string {
@@ -144,7 +391,7 @@ type ProposeCourseRequest struct {
 
 func (x *ProposeCourseRequest) Reset() {
 	*x = ProposeCourseRequest{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[1]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -156,7 +403,7 @@ func (x *ProposeCourseRequest) String() string {
 func (*ProposeCourseRequest) ProtoMessage() {}
 
 func (x *ProposeCourseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[1]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -169,7 +416,7 @@ func (x *ProposeCourseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeCourseRequest.ProtoReflect.Descriptor instead.
 func (*ProposeCourseRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{1}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ProposeCourseRequest) GetPlanId() string {
@@ -295,7 +542,7 @@ type CourseOccurrence struct {
 
 func (x *CourseOccurrence) Reset() {
 	*x = CourseOccurrence{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[2]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +554,7 @@ func (x *CourseOccurrence) String() string {
 func (*CourseOccurrence) ProtoMessage() {}
 
 func (x *CourseOccurrence) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[2]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +567,7 @@ func (x *CourseOccurrence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CourseOccurrence.ProtoReflect.Descriptor instead.
 func (*CourseOccurrence) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{2}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CourseOccurrence) GetStartTime() *timestamppb.Timestamp {
@@ -448,7 +695,7 @@ type CourseAlternative struct {
 
 func (x *CourseAlternative) Reset() {
 	*x = CourseAlternative{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[3]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +707,7 @@ func (x *CourseAlternative) String() string {
 func (*CourseAlternative) ProtoMessage() {}
 
 func (x *CourseAlternative) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[3]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +720,7 @@ func (x *CourseAlternative) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CourseAlternative.ProtoReflect.Descriptor instead.
 func (*CourseAlternative) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{3}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CourseAlternative) GetStartTime() *timestamppb.Timestamp {
@@ -558,7 +805,7 @@ type ProposeCourseResponse struct {
 
 func (x *ProposeCourseResponse) Reset() {
 	*x = ProposeCourseResponse{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[4]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +817,7 @@ func (x *ProposeCourseResponse) String() string {
 func (*ProposeCourseResponse) ProtoMessage() {}
 
 func (x *ProposeCourseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[4]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +830,7 @@ func (x *ProposeCourseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeCourseResponse.ProtoReflect.Descriptor instead.
 func (*ProposeCourseResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{4}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProposeCourseResponse) GetPlanId() string {
@@ -638,7 +885,7 @@ type BookCourseRequest struct {
 
 func (x *BookCourseRequest) Reset() {
 	*x = BookCourseRequest{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[5]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +897,7 @@ func (x *BookCourseRequest) String() string {
 func (*BookCourseRequest) ProtoMessage() {}
 
 func (x *BookCourseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[5]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +910,7 @@ func (x *BookCourseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BookCourseRequest.ProtoReflect.Descriptor instead.
 func (*BookCourseRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{5}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BookCourseRequest) GetRequestId() string {
@@ -707,7 +954,7 @@ type BookCourseResponse struct {
 
 func (x *BookCourseResponse) Reset() {
 	*x = BookCourseResponse{}
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[6]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +966,7 @@ func (x *BookCourseResponse) String() string {
 func (*BookCourseResponse) ProtoMessage() {}
 
 func (x *BookCourseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_course_service_proto_msgTypes[6]
+	mi := &file_upright_booking_v1_course_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +979,7 @@ func (x *BookCourseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BookCourseResponse.ProtoReflect.Descriptor instead.
 func (*BookCourseResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{6}
+	return file_upright_booking_v1_course_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BookCourseResponse) GetAppointments() []*Appointment {
@@ -753,7 +1000,26 @@ var File_upright_booking_v1_course_service_proto protoreflect.FileDescriptor
 
 const file_upright_booking_v1_course_service_proto_rawDesc = "" +
 	"\n" +
-	"'upright/booking/v1/course_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a\x1cupright/type/v1/access.proto\"\xd1\x02\n" +
+	"'upright/booking/v1/course_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a\x1cupright/type/v1/access.proto\"\xb7\x02\n" +
+	"\x13CancelCourseRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x120\n" +
+	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rappointmentId\x121\n" +
+	"\x05scope\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16R\x04THISR\tFOLLOWINGR\x03ALLR\x05scope\x12\x91\x01\n" +
+	"\vreason_code\x18\x04 \x01(\tBp\xbaHmrkR\x00R\x0fPATIENT_REQUESTR\vPATIENT_ILLR\x10PRACTITIONER_ILLR\x0eCLINIC_REQUESTR\x0fCLINICAL_REASONR\x0fBOOKED_IN_ERRORR\x05OTHERR\n" +
+	"reasonCode\"[\n" +
+	"\x14CancelCourseResponse\x12C\n" +
+	"\fappointments\x18\x01 \x03(\v2\x1f.upright.booking.v1.AppointmentR\fappointments\"\x9c\x02\n" +
+	"\x17RescheduleCourseRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x120\n" +
+	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rappointmentId\x121\n" +
+	"\x05scope\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16R\x04THISR\tFOLLOWINGR\x03ALLR\x05scope\x12A\n" +
+	"\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x120\n" +
+	"\x0fpractitioner_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x0epractitionerId\"_\n" +
+	"\x18RescheduleCourseResponse\x12C\n" +
+	"\fappointments\x18\x01 \x03(\v2\x1f.upright.booking.v1.AppointmentR\fappointments\"\xd1\x02\n" +
 	"\x11CoursePreferences\x12`\n" +
 	"\x04days\x18\x01 \x03(\tBL\xbaHI\x92\x01F\x10\a\"Br@R\x06MONDAYR\aTUESDAYR\tWEDNESDAYR\bTHURSDAYR\x06FRIDAYR\bSATURDAYR\x06SUNDAYR\x04days\x12=\n" +
 	"\x04from\x18\x02 \x01(\tB)\xbaH&r$2\"^(([01][0-9]|2[0-3]):[0-5][0-9])?$R\x04from\x12?\n" +
@@ -827,11 +1093,13 @@ const file_upright_booking_v1_course_service_proto_rawDesc = "" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10<R\voccurrences\"\xa1\x01\n" +
 	"\x12BookCourseResponse\x12C\n" +
 	"\fappointments\x18\x01 \x03(\v2\x1f.upright.booking.v1.AppointmentR\fappointments\x12F\n" +
-	"\voccurrences\x18\x02 \x03(\v2$.upright.booking.v1.CourseOccurrenceR\voccurrences2\xb5\x02\n" +
+	"\voccurrences\x18\x02 \x03(\v2$.upright.booking.v1.CourseOccurrenceR\voccurrences2\xdd\x04\n" +
 	"\rCourseService\x12\x96\x01\n" +
 	"\rProposeCourse\x12(.upright.booking.v1.ProposeCourseRequest\x1a).upright.booking.v1.ProposeCourseResponse\"0\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/courses:propose\x12\x8a\x01\n" +
 	"\n" +
-	"BookCourse\x12%.upright.booking.v1.BookCourseRequest\x1a&.upright.booking.v1.BookCourseResponse\"-\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/courses:bookB\xe3\x01\n" +
+	"BookCourse\x12%.upright.booking.v1.BookCourseRequest\x1a&.upright.booking.v1.BookCourseResponse\"-\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/courses:book\x12\x89\x01\n" +
+	"\fCancelCourse\x12'.upright.booking.v1.CancelCourseRequest\x1a(.upright.booking.v1.CancelCourseResponse\"&\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/courses:cancel\x12\x99\x01\n" +
+	"\x10RescheduleCourse\x12+.upright.booking.v1.RescheduleCourseRequest\x1a,.upright.booking.v1.RescheduleCourseResponse\"*\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/courses:rescheduleB\xe3\x01\n" +
 	"\x16com.upright.booking.v1B\x12CourseServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
 var (
@@ -846,40 +1114,51 @@ func file_upright_booking_v1_course_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_course_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_course_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_upright_booking_v1_course_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_upright_booking_v1_course_service_proto_goTypes = []any{
-	(*CoursePreferences)(nil),     // 0: upright.booking.v1.CoursePreferences
-	(*ProposeCourseRequest)(nil),  // 1: upright.booking.v1.ProposeCourseRequest
-	(*CourseOccurrence)(nil),      // 2: upright.booking.v1.CourseOccurrence
-	(*CourseAlternative)(nil),     // 3: upright.booking.v1.CourseAlternative
-	(*ProposeCourseResponse)(nil), // 4: upright.booking.v1.ProposeCourseResponse
-	(*BookCourseRequest)(nil),     // 5: upright.booking.v1.BookCourseRequest
-	(*BookCourseResponse)(nil),    // 6: upright.booking.v1.BookCourseResponse
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Refusal)(nil),               // 8: upright.booking.v1.Refusal
-	(*Appointment)(nil),           // 9: upright.booking.v1.Appointment
+	(*CancelCourseRequest)(nil),      // 0: upright.booking.v1.CancelCourseRequest
+	(*CancelCourseResponse)(nil),     // 1: upright.booking.v1.CancelCourseResponse
+	(*RescheduleCourseRequest)(nil),  // 2: upright.booking.v1.RescheduleCourseRequest
+	(*RescheduleCourseResponse)(nil), // 3: upright.booking.v1.RescheduleCourseResponse
+	(*CoursePreferences)(nil),        // 4: upright.booking.v1.CoursePreferences
+	(*ProposeCourseRequest)(nil),     // 5: upright.booking.v1.ProposeCourseRequest
+	(*CourseOccurrence)(nil),         // 6: upright.booking.v1.CourseOccurrence
+	(*CourseAlternative)(nil),        // 7: upright.booking.v1.CourseAlternative
+	(*ProposeCourseResponse)(nil),    // 8: upright.booking.v1.ProposeCourseResponse
+	(*BookCourseRequest)(nil),        // 9: upright.booking.v1.BookCourseRequest
+	(*BookCourseResponse)(nil),       // 10: upright.booking.v1.BookCourseResponse
+	(*Appointment)(nil),              // 11: upright.booking.v1.Appointment
+	(*timestamppb.Timestamp)(nil),    // 12: google.protobuf.Timestamp
+	(*Refusal)(nil),                  // 13: upright.booking.v1.Refusal
 }
 var file_upright_booking_v1_course_service_proto_depIdxs = []int32{
-	0,  // 0: upright.booking.v1.ProposeCourseRequest.preferences:type_name -> upright.booking.v1.CoursePreferences
-	7,  // 1: upright.booking.v1.CourseOccurrence.start_time:type_name -> google.protobuf.Timestamp
-	7,  // 2: upright.booking.v1.CourseOccurrence.end_time:type_name -> google.protobuf.Timestamp
-	3,  // 3: upright.booking.v1.CourseOccurrence.alternatives:type_name -> upright.booking.v1.CourseAlternative
-	7,  // 4: upright.booking.v1.CourseAlternative.start_time:type_name -> google.protobuf.Timestamp
-	7,  // 5: upright.booking.v1.CourseAlternative.end_time:type_name -> google.protobuf.Timestamp
-	2,  // 6: upright.booking.v1.ProposeCourseResponse.occurrences:type_name -> upright.booking.v1.CourseOccurrence
-	8,  // 7: upright.booking.v1.ProposeCourseResponse.unplaced:type_name -> upright.booking.v1.Refusal
-	2,  // 8: upright.booking.v1.BookCourseRequest.occurrences:type_name -> upright.booking.v1.CourseOccurrence
-	9,  // 9: upright.booking.v1.BookCourseResponse.appointments:type_name -> upright.booking.v1.Appointment
-	2,  // 10: upright.booking.v1.BookCourseResponse.occurrences:type_name -> upright.booking.v1.CourseOccurrence
-	1,  // 11: upright.booking.v1.CourseService.ProposeCourse:input_type -> upright.booking.v1.ProposeCourseRequest
-	5,  // 12: upright.booking.v1.CourseService.BookCourse:input_type -> upright.booking.v1.BookCourseRequest
-	4,  // 13: upright.booking.v1.CourseService.ProposeCourse:output_type -> upright.booking.v1.ProposeCourseResponse
-	6,  // 14: upright.booking.v1.CourseService.BookCourse:output_type -> upright.booking.v1.BookCourseResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 0: upright.booking.v1.CancelCourseResponse.appointments:type_name -> upright.booking.v1.Appointment
+	12, // 1: upright.booking.v1.RescheduleCourseRequest.start_time:type_name -> google.protobuf.Timestamp
+	11, // 2: upright.booking.v1.RescheduleCourseResponse.appointments:type_name -> upright.booking.v1.Appointment
+	4,  // 3: upright.booking.v1.ProposeCourseRequest.preferences:type_name -> upright.booking.v1.CoursePreferences
+	12, // 4: upright.booking.v1.CourseOccurrence.start_time:type_name -> google.protobuf.Timestamp
+	12, // 5: upright.booking.v1.CourseOccurrence.end_time:type_name -> google.protobuf.Timestamp
+	7,  // 6: upright.booking.v1.CourseOccurrence.alternatives:type_name -> upright.booking.v1.CourseAlternative
+	12, // 7: upright.booking.v1.CourseAlternative.start_time:type_name -> google.protobuf.Timestamp
+	12, // 8: upright.booking.v1.CourseAlternative.end_time:type_name -> google.protobuf.Timestamp
+	6,  // 9: upright.booking.v1.ProposeCourseResponse.occurrences:type_name -> upright.booking.v1.CourseOccurrence
+	13, // 10: upright.booking.v1.ProposeCourseResponse.unplaced:type_name -> upright.booking.v1.Refusal
+	6,  // 11: upright.booking.v1.BookCourseRequest.occurrences:type_name -> upright.booking.v1.CourseOccurrence
+	11, // 12: upright.booking.v1.BookCourseResponse.appointments:type_name -> upright.booking.v1.Appointment
+	6,  // 13: upright.booking.v1.BookCourseResponse.occurrences:type_name -> upright.booking.v1.CourseOccurrence
+	5,  // 14: upright.booking.v1.CourseService.ProposeCourse:input_type -> upright.booking.v1.ProposeCourseRequest
+	9,  // 15: upright.booking.v1.CourseService.BookCourse:input_type -> upright.booking.v1.BookCourseRequest
+	0,  // 16: upright.booking.v1.CourseService.CancelCourse:input_type -> upright.booking.v1.CancelCourseRequest
+	2,  // 17: upright.booking.v1.CourseService.RescheduleCourse:input_type -> upright.booking.v1.RescheduleCourseRequest
+	8,  // 18: upright.booking.v1.CourseService.ProposeCourse:output_type -> upright.booking.v1.ProposeCourseResponse
+	10, // 19: upright.booking.v1.CourseService.BookCourse:output_type -> upright.booking.v1.BookCourseResponse
+	1,  // 20: upright.booking.v1.CourseService.CancelCourse:output_type -> upright.booking.v1.CancelCourseResponse
+	3,  // 21: upright.booking.v1.CourseService.RescheduleCourse:output_type -> upright.booking.v1.RescheduleCourseResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_course_service_proto_init() }
@@ -894,7 +1173,7 @@ func file_upright_booking_v1_course_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_course_service_proto_rawDesc), len(file_upright_booking_v1_course_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

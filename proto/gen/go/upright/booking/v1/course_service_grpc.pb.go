@@ -19,8 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CourseService_ProposeCourse_FullMethodName = "/upright.booking.v1.CourseService/ProposeCourse"
-	CourseService_BookCourse_FullMethodName    = "/upright.booking.v1.CourseService/BookCourse"
+	CourseService_ProposeCourse_FullMethodName    = "/upright.booking.v1.CourseService/ProposeCourse"
+	CourseService_BookCourse_FullMethodName       = "/upright.booking.v1.CourseService/BookCourse"
+	CourseService_CancelCourse_FullMethodName     = "/upright.booking.v1.CourseService/CancelCourse"
+	CourseService_RescheduleCourse_FullMethodName = "/upright.booking.v1.CourseService/RescheduleCourse"
 )
 
 // CourseServiceClient is the client API for CourseService service.
@@ -44,6 +46,13 @@ type CourseServiceClient interface {
 	// "start_time"). An occurrence with an appointment_id moves that appointment of the course
 	// there; all of them have one, or none has.
 	BookCourse(ctx context.Context, in *BookCourseRequest, opts ...grpc.CallOption) (*BookCourseResponse, error)
+	// CancelCourse cancels this session of a course, this and the following, or all that are
+	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended.
+	CancelCourse(ctx context.Context, in *CancelCourseRequest, opts ...grpc.CallOption) (*CancelCourseResponse, error)
+	// RescheduleCourse moves this session, this and the following, or all that are still to
+	// come: the named one to the time given, the others by as many civil days and to the same
+	// wall time of day. All of them or none; refused as BookCourse.
+	RescheduleCourse(ctx context.Context, in *RescheduleCourseRequest, opts ...grpc.CallOption) (*RescheduleCourseResponse, error)
 }
 
 type courseServiceClient struct {
@@ -74,6 +83,26 @@ func (c *courseServiceClient) BookCourse(ctx context.Context, in *BookCourseRequ
 	return out, nil
 }
 
+func (c *courseServiceClient) CancelCourse(ctx context.Context, in *CancelCourseRequest, opts ...grpc.CallOption) (*CancelCourseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelCourseResponse)
+	err := c.cc.Invoke(ctx, CourseService_CancelCourse_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *courseServiceClient) RescheduleCourse(ctx context.Context, in *RescheduleCourseRequest, opts ...grpc.CallOption) (*RescheduleCourseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RescheduleCourseResponse)
+	err := c.cc.Invoke(ctx, CourseService_RescheduleCourse_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CourseServiceServer is the server API for CourseService service.
 // All implementations must embed UnimplementedCourseServiceServer
 // for forward compatibility.
@@ -95,6 +124,13 @@ type CourseServiceServer interface {
 	// "start_time"). An occurrence with an appointment_id moves that appointment of the course
 	// there; all of them have one, or none has.
 	BookCourse(context.Context, *BookCourseRequest) (*BookCourseResponse, error)
+	// CancelCourse cancels this session of a course, this and the following, or all that are
+	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended.
+	CancelCourse(context.Context, *CancelCourseRequest) (*CancelCourseResponse, error)
+	// RescheduleCourse moves this session, this and the following, or all that are still to
+	// come: the named one to the time given, the others by as many civil days and to the same
+	// wall time of day. All of them or none; refused as BookCourse.
+	RescheduleCourse(context.Context, *RescheduleCourseRequest) (*RescheduleCourseResponse, error)
 	mustEmbedUnimplementedCourseServiceServer()
 }
 
@@ -110,6 +146,12 @@ func (UnimplementedCourseServiceServer) ProposeCourse(context.Context, *ProposeC
 }
 func (UnimplementedCourseServiceServer) BookCourse(context.Context, *BookCourseRequest) (*BookCourseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BookCourse not implemented")
+}
+func (UnimplementedCourseServiceServer) CancelCourse(context.Context, *CancelCourseRequest) (*CancelCourseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelCourse not implemented")
+}
+func (UnimplementedCourseServiceServer) RescheduleCourse(context.Context, *RescheduleCourseRequest) (*RescheduleCourseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RescheduleCourse not implemented")
 }
 func (UnimplementedCourseServiceServer) mustEmbedUnimplementedCourseServiceServer() {}
 func (UnimplementedCourseServiceServer) testEmbeddedByValue()                       {}
@@ -168,6 +210,42 @@ func _CourseService_BookCourse_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CourseService_CancelCourse_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelCourseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CourseServiceServer).CancelCourse(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CourseService_CancelCourse_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CourseServiceServer).CancelCourse(ctx, req.(*CancelCourseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CourseService_RescheduleCourse_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RescheduleCourseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CourseServiceServer).RescheduleCourse(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CourseService_RescheduleCourse_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CourseServiceServer).RescheduleCourse(ctx, req.(*RescheduleCourseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CourseService_ServiceDesc is the grpc.ServiceDesc for CourseService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -182,6 +260,14 @@ var CourseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BookCourse",
 			Handler:    _CourseService_BookCourse_Handler,
+		},
+		{
+			MethodName: "CancelCourse",
+			Handler:    _CourseService_CancelCourse_Handler,
+		},
+		{
+			MethodName: "RescheduleCourse",
+			Handler:    _CourseService_RescheduleCourse_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
