@@ -241,7 +241,7 @@ func TestAlternativesFit(t *testing.T) {
 			Sessions: rapid.IntRange(1, 10).Draw(t, "sessions"), PerWeek: rapid.IntRange(1, 3).Draw(t, "per week"),
 			Gap: schedule.Slot(rapid.IntRange(1, 60).Draw(t, "gap hours") * 12), Strict: rapid.Bool().Draw(t, "strict"),
 			Minute: rapid.SampledFrom([]int{-1, 600}).Draw(t, "minute"),
-			Ideal: func(j int) int { return 3 * j },
+			Ideal:  func(j int) int { return 3 * j },
 		}
 		w.PerWeekMax, w.EasyGap = w.PerWeek+rapid.IntRange(0, 2).Draw(t, "more"), w.Gap*2
 		pick := rapid.IntRange(0, 9)
