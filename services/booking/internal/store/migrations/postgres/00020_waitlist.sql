@@ -26,7 +26,7 @@ create table waitlist_entries (
 );
 create index waitlist_entries_waiting_idx on waitlist_entries (clinic_id, state) where state in ('WAITING', 'OFFERED');
 -- Nobody waits twice for the same.
-create unique index waitlist_entries_patient_type_key on waitlist_entries (clinic_id, patient_id, appointment_type_id) where state in ('WAITING', 'OFFERED');
+create unique index waitlist_entries_clinic_id_patient_id_appointment_type_id_key on waitlist_entries (clinic_id, patient_id, appointment_type_id) where state in ('WAITING', 'OFFERED');
 create index waitlist_entries_patient_idx on waitlist_entries (clinic_id, patient_id);
 
 -- Times held for one of them at a time.
@@ -49,7 +49,7 @@ create table waitlist_offers (
     created_at        bigint not null,
     primary key (clinic_id, offer_id)
 );
-create unique index waitlist_offers_open_key on waitlist_offers (clinic_id, waitlist_entry_id) where state = 'OPEN';
+create unique index waitlist_offers_clinic_id_waitlist_entry_id_key on waitlist_offers (clinic_id, waitlist_entry_id) where state = 'OPEN';
 create index waitlist_offers_entry_idx on waitlist_offers (clinic_id, waitlist_entry_id);
 create index waitlist_offers_patient_idx on waitlist_offers (clinic_id, patient_id);
 
