@@ -55,6 +55,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (60s)
 bench: build ## Measure Upright beside the floor server and print the ratios
 	GOWORK=off go -C tools/bench build -o $(BIN)/ . ./cmd/limits ./cmd/load
 	$(BIN)/bench -upright $(BIN)/upright -limits $(BIN)/limits
+	@$(MAKE) --no-print-directory bench-claims
+
+.PHONY: bench-claims
+bench-claims: testenv ## Measure the claims of a plan's sessions on both databases
+	$(BIN)/testenv --postgres -- go test ./services/plans -run '^$$' -bench ClaimSessions -benchtime 480x
 
 .PHONY: soak
 soak: testenv ## The long fault tests: full kill counts (hours)

@@ -72,7 +72,7 @@ func (a *App) amend(ctx context.Context, tx *sqldb.Tx, head store.Head, m Amendm
 	if err := etagMatches(m.Etag, e.Version); err != nil {
 		return err
 	}
-	counted := a.cfg.Policy.Counts(injectionRecord(e))
+	before := injectionRecord(e)
 	if err := a.correct(tx, head, &e, m); err != nil {
 		return err
 	}
@@ -85,7 +85,9 @@ func (a *App) amend(ctx context.Context, tx *sqldb.Tx, head store.Head, m Amendm
 	if err := a.tellRecorded(ctx, tx, head, e); err != nil {
 		return err
 	}
-	if counted || !a.cfg.Policy.Counts(injectionRecord(e)) {
+	// A record that counted and counts on the same day takes nothing that was not taken.
+	after := injectionRecord(e)
+	if !a.cfg.Policy.Counts(after) || a.cfg.Policy.Counts(before) && before.Span == after.Span {
 		return nil
 	}
 	return a.overflowOf(ctx, tx, head, e)

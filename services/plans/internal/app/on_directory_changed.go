@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
@@ -21,7 +22,7 @@ func (a *App) DirectoryHandlers() []eventlog.Handler {
 			return a.onMerged(ctx, tx, m)
 		}),
 		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *directoryv1.PatientUnmerged, _ eventlog.Envelope) error {
-			return a.onUnmerged(tx, m)
+			return a.onUnmerged(ctx, tx, m)
 		}),
 		eventlog.OnAsking(func(ctx context.Context, m *directoryv1.PractitionerChanged) (plan.Practitioner, error) {
 			return a.askPractitioner(ctx, m.GetClinicId(), m.GetPractitionerId())
@@ -116,8 +117,9 @@ func (a *App) forbidAfterMerge(ctx context.Context, tx *sqldb.Tx, head store.Hea
 }
 
 // onUnmerged gives back to a record what was entered under it, or under records that had
-// been merged into it before.
-func (a *App) onUnmerged(tx *sqldb.Tx, m *directoryv1.PatientUnmerged) error {
+// been merged into it before. What overflowed while they were one was an issue of the one
+// person; where it still does, it becomes an issue of the record that has it now.
+func (a *App) onUnmerged(ctx context.Context, tx *sqldb.Tx, m *directoryv1.PatientUnmerged) error {
 	clinic, survivor, restored := m.GetClinicId(), m.GetSurvivingPatientId(), m.GetRestoredPatientId()
 	if err := store.LockPair(tx, clinic, survivor, restored); err != nil {
 		return err
@@ -125,5 +127,43 @@ func (a *App) onUnmerged(tx *sqldb.Tx, m *directoryv1.PatientUnmerged) error {
 	if err := store.PointTo(tx, clinic, restored, ""); err != nil {
 		return err
 	}
-	return store.Rehome(tx, clinic, survivor)
+	if err := store.Rehome(tx, clinic, survivor); err != nil {
+		return err
+	}
+	for _, id := range []string{survivor, restored} {
+		if err := a.raiseStanding(ctx, tx, clinic, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raiseStanding raises the issue of windows of a record's person that hold too many and
+// that no open issue speaks of.
+func (a *App) raiseStanding(ctx context.Context, tx *sqldb.Tx, clinicID, patientID string) error {
+	head, err := store.LockHead(tx, clinicID, patientID)
+	if err != nil {
+		return err
+	}
+	entries, err := store.Injections(tx, clinicID, head.PatientID)
+	if err != nil {
+		return err
+	}
+	open, err := store.OpenIssues(tx, clinicID, head.PatientID)
+	if err != nil {
+		return err
+	}
+	today, err := todayIn(tx, clinicID)
+	if err != nil {
+		return err
+	}
+	impact := a.cfg.Policy.Standing(injectionRecords(entries), today)
+	impact.Windows = slices.DeleteFunc(impact.Windows, func(w injection.Window) bool {
+		return slices.ContainsFunc(open, func(i store.Issue) bool { return i.Rule == RuleLimit && containsAll(i.InjectionIDs, w.Records) })
+	})
+	return raiseOverflow(ctx, tx, head, impact, entries)
+}
+
+func containsAll(list, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(list, w) })
 }

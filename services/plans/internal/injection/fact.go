@@ -78,6 +78,12 @@ func (p Policy) Review(records []Record, today civil.Date) Impact {
 	return all
 }
 
+// Standing says which windows hold too many as the records stand, and which sessions to come
+// sit in them.
+func (p Policy) Standing(records []Record, today civil.Date) Impact {
+	return p.impact(records, p.Breaches(records), today)
+}
+
 // Breaches gives every window that starts with a session and holds too many, by cap and
 // start. A ledger that only ever held accepted sessions has none.
 func (p Policy) Breaches(records []Record) []Window {
