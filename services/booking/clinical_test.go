@@ -119,6 +119,44 @@ func TestF125(t *testing.T) {
 	})
 }
 
+// TestTimeOutBeforeAnInjection: what was learnt since the booking stops the needle at the
+// start, with the date from which it would be allowed; other care starts without a question.
+func TestTimeOutBeforeAnInjection(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		r := w.planned(at(10, 0))
+		r.AppointmentTypeId, r.PractitionerId = w.newType(injectionType()), drX
+		inj := w.book(r)
+		other := w.book(w.planned(at(14, 0)))
+		w.clock.Set(at(10, 0))
+		var asked *plansv1.SessionClaim
+		answer := &plansv1.SessionVerdict{Reason: "INJECTION_LIMIT", Detail: "Three within six months.", NextEligibleDate: "2026-11-24"}
+		w.plans.verdict = func(s *plansv1.SessionClaim) *plansv1.SessionVerdict { asked = s; return answer }
+		begin := func(id string) error {
+			_, err := w.appointments.StartAppointment(w.reception(), &bookingv1.StartAppointmentRequest{AppointmentId: id})
+			return err
+		}
+		if err := begin(other.GetAppointmentId()); err != nil || asked != nil {
+			t.Errorf("physiotherapy: %v, asked %v", err, asked)
+		}
+		if f := refused(t, begin(inj.GetAppointmentId()), "INJECTION_LIMIT"); f.Facts["next_eligible_date"] != "2026-11-24" {
+			t.Errorf("facts %v", f.Facts)
+		}
+		w.plans.mu.Lock()
+		own := w.plans.ledger[asked.GetReplacesEntitlementId()]
+		w.plans.mu.Unlock()
+		if own.GetAppointmentId() != inj.GetAppointmentId() || asked.GetLocalDate() != inj.GetLocalDate() {
+			t.Errorf("asked %v about %v, in place of %v", asked, inj, own)
+		}
+		answer = &plansv1.SessionVerdict{Reason: "PLAN_NOT_ACTIVE", Detail: "The plan is closed."} // flagged, and for people to weigh
+		for range 2 {
+			if err := begin(inj.GetAppointmentId()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestF131: the first massage is exactly 30 minutes; later ones 30, 45 or 60. A massage that
 // was cancelled or missed was not the first.
 func TestF131(t *testing.T) {

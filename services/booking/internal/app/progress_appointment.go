@@ -29,8 +29,12 @@ func (a *App) CheckInAppointment(ctx context.Context, c Change) (*store.Appointm
 }
 
 // StartAppointment notes that the session has begun. Doing it again changes nothing.
-// NOT_BOOKED when it cannot take place any more, WRONG_DAY on another day than its own.
+// NOT_BOOKED when it cannot take place any more, WRONG_DAY on another day than its own. Before
+// an injection plans is asked once more: what was learnt since the booking refuses it.
 func (a *App) StartAppointment(ctx context.Context, c Change) (*store.Appointment, error) {
+	if err := a.timeOut(ctx, c.AppointmentID); err != nil {
+		return nil, err
+	}
 	return a.change(ctx, "StartAppointment", "appointment.start", c, func(tx *sqldb.Tx, apt *store.Appointment) (store.Outcome, proto.Message, error) {
 		switch {
 		case apt.State == store.InProgress:

@@ -110,7 +110,7 @@ func (a *App) correct(tx *sqldb.Tx, head store.Head, e *store.Entry, m Amendment
 			return notPossible(*e, "There is no record to strike out.")
 		}
 		if isClaim(*e) { // the session is again what booking says it is
-			settle(e, a.cfg.Catalogue, false)
+			settle(e, store.MissedPolicy{}, false) // of an injection a missed session never counts
 			e.LocalDate = e.BookedDate
 			return nil
 		}

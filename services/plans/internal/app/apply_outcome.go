@@ -44,7 +44,9 @@ func (a *App) applyOutcome(ctx context.Context, tx *sqldb.Tx, o Outcome) error {
 	if !known {
 		e = a.entryOf(tx, head, o)
 	}
-	a.move(&e, o)
+	if err := a.move(tx, &e, o); err != nil {
+		return err
+	}
 	if known {
 		err = store.UpdateEntry(tx, &e)
 	} else {
@@ -99,17 +101,22 @@ func (a *App) entryOf(tx *sqldb.Tx, head store.Head, o Outcome) store.Entry {
 
 // move puts an entry into the state that follows from an outcome. What was recorded of an
 // injection stands: no booking event changes it.
-func (a *App) move(e *store.Entry, o Outcome) {
+func (a *App) move(tx *sqldb.Tx, e *store.Entry, o Outcome) error {
 	e.Outcome = o.Result
 	if e.State != Held && e.State != Confirmed {
-		return
+		return nil
 	}
-	settle(e, a.cfg.Catalogue, o.Late)
+	policy, err := a.missedPolicy(tx, e.ClinicID)
+	if err != nil {
+		return err
+	}
+	settle(e, policy, o.Late)
+	return nil
 }
 
 // settle gives an entry without a record of its own the state that follows from its
 // outcome. A missed session counts or not by the clinic's policy, an injection's never.
-func settle(e *store.Entry, c plan.Catalogue, late bool) {
+func settle(e *store.Entry, p store.MissedPolicy, late bool) {
 	e.RecordMissing = false
 	switch e.Outcome {
 	case "":
@@ -119,11 +126,11 @@ func settle(e *store.Entry, c plan.Catalogue, late bool) {
 	case OutcomeVoid:
 		e.State, e.Counts = Released, false
 	case OutcomeCancelled:
-		e.State, e.Counts = Released, late && c.LateCancelCounts.Value && e.Kind == ""
+		e.State, e.Counts = Released, late && p.LateCancelCounts && e.Kind == ""
 	case OutcomeCompleted:
 		e.State, e.Counts, e.RecordMissing = Used, true, e.Kind != ""
 	case OutcomeNoShow:
-		e.State, e.Counts = NoShow, c.NoShowCounts.Value && e.Kind == ""
+		e.State, e.Counts = NoShow, p.NoShowCounts && e.Kind == ""
 	}
 }
 

@@ -62,7 +62,9 @@ type AppointmentServiceClient interface {
 	UndoCancelAppointment(ctx context.Context, in *UndoCancelAppointmentRequest, opts ...grpc.CallOption) (*UndoCancelAppointmentResponse, error)
 	// CheckInAppointment notes that the patient has arrived, on the day of the appointment.
 	CheckInAppointment(ctx context.Context, in *CheckInAppointmentRequest, opts ...grpc.CallOption) (*CheckInAppointmentResponse, error)
-	// StartAppointment notes that the session has begun.
+	// StartAppointment notes that the session has begun. Before an injection the plan is asked once
+	// more: FAILED_PRECONDITION / INJECTION_LIMIT, CONTRAINDICATED or RELEASE_NEEDED for what was
+	// learnt since the booking.
 	StartAppointment(ctx context.Context, in *StartAppointmentRequest, opts ...grpc.CallOption) (*StartAppointmentResponse, error)
 	// CompleteAppointment notes that the session was delivered; not before its day.
 	CompleteAppointment(ctx context.Context, in *CompleteAppointmentRequest, opts ...grpc.CallOption) (*CompleteAppointmentResponse, error)
@@ -233,7 +235,9 @@ type AppointmentServiceServer interface {
 	UndoCancelAppointment(context.Context, *UndoCancelAppointmentRequest) (*UndoCancelAppointmentResponse, error)
 	// CheckInAppointment notes that the patient has arrived, on the day of the appointment.
 	CheckInAppointment(context.Context, *CheckInAppointmentRequest) (*CheckInAppointmentResponse, error)
-	// StartAppointment notes that the session has begun.
+	// StartAppointment notes that the session has begun. Before an injection the plan is asked once
+	// more: FAILED_PRECONDITION / INJECTION_LIMIT, CONTRAINDICATED or RELEASE_NEEDED for what was
+	// learnt since the booking.
 	StartAppointment(context.Context, *StartAppointmentRequest) (*StartAppointmentResponse, error)
 	// CompleteAppointment notes that the session was delivered; not before its day.
 	CompleteAppointment(context.Context, *CompleteAppointmentRequest) (*CompleteAppointmentResponse, error)

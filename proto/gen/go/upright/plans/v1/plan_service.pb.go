@@ -2304,6 +2304,290 @@ func (x *RetirePlanTemplateResponse) GetTemplate() *PlanTemplate {
 	return nil
 }
 
+// PlanPolicy is what a clinic has decided about sessions that do not take place.
+type PlanPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True: a session that the patient missed is used up.
+	NoShowCounts bool `protobuf:"varint,1,opt,name=no_show_counts,json=noShowCounts,proto3" json:"no_show_counts,omitempty"`
+	// True: one that was cancelled later than the clinic allows is used up.
+	LateCancelCounts bool `protobuf:"varint,2,opt,name=late_cancel_counts,json=lateCancelCounts,proto3" json:"late_cancel_counts,omitempty"`
+	// Who decided it, or where the usual answer comes from.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Version, to be sent back with changes.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanPolicy) Reset() {
+	*x = PlanPolicy{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanPolicy) ProtoMessage() {}
+
+func (x *PlanPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanPolicy.ProtoReflect.Descriptor instead.
+func (*PlanPolicy) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *PlanPolicy) GetNoShowCounts() bool {
+	if x != nil {
+		return x.NoShowCounts
+	}
+	return false
+}
+
+func (x *PlanPolicy) GetLateCancelCounts() bool {
+	if x != nil {
+		return x.LateCancelCounts
+	}
+	return false
+}
+
+func (x *PlanPolicy) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PlanPolicy) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// GetPlanPolicyRequest asks for the policy.
+type GetPlanPolicyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanPolicyRequest) Reset() {
+	*x = GetPlanPolicyRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanPolicyRequest) ProtoMessage() {}
+
+func (x *GetPlanPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetPlanPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{37}
+}
+
+// GetPlanPolicyResponse holds the policy.
+type GetPlanPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy        *PlanPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanPolicyResponse) Reset() {
+	*x = GetPlanPolicyResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanPolicyResponse) ProtoMessage() {}
+
+func (x *GetPlanPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanPolicyResponse.ProtoReflect.Descriptor instead.
+func (*GetPlanPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *GetPlanPolicyResponse) GetPolicy() *PlanPolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// UpdatePlanPolicyRequest says what is decided.
+type UpdatePlanPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Makes a retry harmless.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Whether a missed session is used up; absent keeps it.
+	NoShowCounts *bool `protobuf:"varint,2,opt,name=no_show_counts,json=noShowCounts,proto3,oneof" json:"no_show_counts,omitempty"`
+	// Whether one that was cancelled late is used up; absent keeps it.
+	LateCancelCounts *bool `protobuf:"varint,3,opt,name=late_cancel_counts,json=lateCancelCounts,proto3,oneof" json:"late_cancel_counts,omitempty"`
+	// Who decided it.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Version that the caller saw.
+	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlanPolicyRequest) Reset() {
+	*x = UpdatePlanPolicyRequest{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanPolicyRequest) ProtoMessage() {}
+
+func (x *UpdatePlanPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanPolicyRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePlanPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *UpdatePlanPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdatePlanPolicyRequest) GetNoShowCounts() bool {
+	if x != nil && x.NoShowCounts != nil {
+		return *x.NoShowCounts
+	}
+	return false
+}
+
+func (x *UpdatePlanPolicyRequest) GetLateCancelCounts() bool {
+	if x != nil && x.LateCancelCounts != nil {
+		return *x.LateCancelCounts
+	}
+	return false
+}
+
+func (x *UpdatePlanPolicyRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *UpdatePlanPolicyRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// UpdatePlanPolicyResponse holds the policy.
+type UpdatePlanPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy        *PlanPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlanPolicyResponse) Reset() {
+	*x = UpdatePlanPolicyResponse{}
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlanPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlanPolicyResponse) ProtoMessage() {}
+
+func (x *UpdatePlanPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_plan_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlanPolicyResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePlanPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_plan_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *UpdatePlanPolicyResponse) GetPolicy() *PlanPolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
 var File_upright_plans_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
@@ -2505,14 +2789,37 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"templateId\x12\x1d\n" +
 	"\x04etag\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etag\"X\n" +
 	"\x1aRetirePlanTemplateResponse\x12:\n" +
-	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate2\xbd\x14\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\x8c\x01\n" +
+	"\n" +
+	"PlanPolicy\x12$\n" +
+	"\x0eno_show_counts\x18\x01 \x01(\bR\fnoShowCounts\x12,\n" +
+	"\x12late_cancel_counts\x18\x02 \x01(\bR\x10lateCancelCounts\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\"\x16\n" +
+	"\x14GetPlanPolicyRequest\"M\n" +
+	"\x15GetPlanPolicyResponse\x124\n" +
+	"\x06policy\x18\x01 \x01(\v2\x1c.upright.plans.v1.PlanPolicyR\x06policy\"\x8d\x02\n" +
+	"\x17UpdatePlanPolicyRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12)\n" +
+	"\x0eno_show_counts\x18\x02 \x01(\bH\x00R\fnoShowCounts\x88\x01\x01\x121\n" +
+	"\x12late_cancel_counts\x18\x03 \x01(\bH\x01R\x10lateCancelCounts\x88\x01\x01\x12\"\n" +
+	"\x06source\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06source\x12\x1d\n" +
+	"\x04etag\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etagB\x11\n" +
+	"\x0f_no_show_countsB\x15\n" +
+	"\x13_late_cancel_counts\"P\n" +
+	"\x18UpdatePlanPolicyResponse\x124\n" +
+	"\x06policy\x18\x01 \x01(\v2\x1c.upright.plans.v1.PlanPolicyR\x06policy2\xe1\x16\n" +
 	"\vPlanService\x12\x91\x01\n" +
 	"\x11ListPlanTemplates\x12*.upright.plans.v1.ListPlanTemplatesRequest\x1a+.upright.plans.v1.ListPlanTemplatesResponse\"#\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/plan-templates\x12\xa3\x01\n" +
 	"\x0fGetPlanTemplate\x12(.upright.plans.v1.GetPlanTemplateRequest\x1a).upright.plans.v1.GetPlanTemplateResponse\";\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02,b\btemplate\x12 /v1/plan-templates/{template_id}\x12\xbc\x01\n" +
 	"\x18ListPlanTemplateVersions\x121.upright.plans.v1.ListPlanTemplateVersionsRequest\x1a2.upright.plans.v1.ListPlanTemplateVersionsResponse\"9\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02+\x12)/v1/plan-templates/{template_id}/versions\x12\xa0\x01\n" +
 	"\x12CreatePlanTemplate\x12+.upright.plans.v1.CreatePlanTemplateRequest\x1a,.upright.plans.v1.CreatePlanTemplateResponse\"/\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02!:\x01*b\btemplate\"\x12/v1/plan-templates\x12\xae\x01\n" +
 	"\x12UpdatePlanTemplate\x12+.upright.plans.v1.UpdatePlanTemplateRequest\x1a,.upright.plans.v1.UpdatePlanTemplateResponse\"=\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x02/:\x01*b\btemplate2 /v1/plan-templates/{template_id}\x12\xb5\x01\n" +
-	"\x12RetirePlanTemplate\x12+.upright.plans.v1.RetirePlanTemplateRequest\x1a,.upright.plans.v1.RetirePlanTemplateResponse\"D\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x026:\x01*b\btemplate\"'/v1/plan-templates/{template_id}:retire\x12z\n" +
+	"\x12RetirePlanTemplate\x12+.upright.plans.v1.RetirePlanTemplateRequest\x1a,.upright.plans.v1.RetirePlanTemplateResponse\"D\xaa\xbb\x18\x04\x12\x02\x03\x04\x82\xd3\xe4\x93\x026:\x01*b\btemplate\"'/v1/plan-templates/{template_id}:retire\x12\x8a\x01\n" +
+	"\rGetPlanPolicy\x12&.upright.plans.v1.GetPlanPolicyRequest\x1a'.upright.plans.v1.GetPlanPolicyResponse\"(\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x19b\x06policy\x12\x0f/v1/plan-policy\x12\x94\x01\n" +
+	"\x10UpdatePlanPolicy\x12).upright.plans.v1.UpdatePlanPolicyRequest\x1a*.upright.plans.v1.UpdatePlanPolicyResponse\")\xaa\xbb\x18\x03\x12\x01\x04\x82\xd3\xe4\x93\x02\x1c:\x01*b\x06policy2\x0f/v1/plan-policy\x12z\n" +
 	"\n" +
 	"CreatePlan\x12#.upright.plans.v1.CreatePlanRequest\x1a$.upright.plans.v1.CreatePlanResponse\"!\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x14:\x01*b\x04plan\"\t/v1/plans\x12\x8c\x01\n" +
 	"\aGetPlan\x12 .upright.plans.v1.GetPlanRequest\x1a!.upright.plans.v1.GetPlanResponse\"<\xaa\xbb\x18\x17\x12\x03\x01\x02\x03\x1a\abooking\x1a\agateway\x82\xd3\xe4\x93\x02\x1bb\x04plan\x12\x13/v1/plans/{plan_id}\x12\x82\x01\n" +
@@ -2541,7 +2848,7 @@ func file_upright_plans_v1_plan_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_plan_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_upright_plans_v1_plan_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_upright_plans_v1_plan_service_proto_goTypes = []any{
 	(*CourseSpec)(nil),                       // 0: upright.plans.v1.CourseSpec
 	(*ListPlanTemplatesRequest)(nil),         // 1: upright.plans.v1.ListPlanTemplatesRequest
@@ -2579,83 +2886,94 @@ var file_upright_plans_v1_plan_service_proto_goTypes = []any{
 	(*UpdatePlanTemplateResponse)(nil),       // 33: upright.plans.v1.UpdatePlanTemplateResponse
 	(*RetirePlanTemplateRequest)(nil),        // 34: upright.plans.v1.RetirePlanTemplateRequest
 	(*RetirePlanTemplateResponse)(nil),       // 35: upright.plans.v1.RetirePlanTemplateResponse
-	(*PlanTemplate)(nil),                     // 36: upright.plans.v1.PlanTemplate
-	(*Goal)(nil),                             // 37: upright.plans.v1.Goal
-	(*Decision)(nil),                         // 38: upright.plans.v1.Decision
-	(*Indication)(nil),                       // 39: upright.plans.v1.Indication
-	(*Plan)(nil),                             // 40: upright.plans.v1.Plan
-	(*PlanVersion)(nil),                      // 41: upright.plans.v1.PlanVersion
-	(*PlanTemplateVersion)(nil),              // 42: upright.plans.v1.PlanTemplateVersion
+	(*PlanPolicy)(nil),                       // 36: upright.plans.v1.PlanPolicy
+	(*GetPlanPolicyRequest)(nil),             // 37: upright.plans.v1.GetPlanPolicyRequest
+	(*GetPlanPolicyResponse)(nil),            // 38: upright.plans.v1.GetPlanPolicyResponse
+	(*UpdatePlanPolicyRequest)(nil),          // 39: upright.plans.v1.UpdatePlanPolicyRequest
+	(*UpdatePlanPolicyResponse)(nil),         // 40: upright.plans.v1.UpdatePlanPolicyResponse
+	(*PlanTemplate)(nil),                     // 41: upright.plans.v1.PlanTemplate
+	(*Goal)(nil),                             // 42: upright.plans.v1.Goal
+	(*Decision)(nil),                         // 43: upright.plans.v1.Decision
+	(*Indication)(nil),                       // 44: upright.plans.v1.Indication
+	(*Plan)(nil),                             // 45: upright.plans.v1.Plan
+	(*PlanVersion)(nil),                      // 46: upright.plans.v1.PlanVersion
+	(*PlanTemplateVersion)(nil),              // 47: upright.plans.v1.PlanTemplateVersion
 }
 var file_upright_plans_v1_plan_service_proto_depIdxs = []int32{
-	36, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
+	41, // 0: upright.plans.v1.ListPlanTemplatesResponse.templates:type_name -> upright.plans.v1.PlanTemplate
 	0,  // 1: upright.plans.v1.CreatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	37, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	38, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	39, // 4: upright.plans.v1.CreatePlanRequest.indication:type_name -> upright.plans.v1.Indication
-	40, // 5: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 6: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 7: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
+	42, // 2: upright.plans.v1.CreatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	43, // 3: upright.plans.v1.CreatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	44, // 4: upright.plans.v1.CreatePlanRequest.indication:type_name -> upright.plans.v1.Indication
+	45, // 5: upright.plans.v1.CreatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 6: upright.plans.v1.GetPlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 7: upright.plans.v1.ListPlansResponse.plans:type_name -> upright.plans.v1.Plan
 	0,  // 8: upright.plans.v1.UpdatePlanRequest.courses:type_name -> upright.plans.v1.CourseSpec
-	37, // 9: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
-	38, // 10: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
-	39, // 11: upright.plans.v1.UpdatePlanRequest.indication:type_name -> upright.plans.v1.Indication
-	40, // 12: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 13: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 14: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 15: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 16: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
-	40, // 17: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
-	41, // 18: upright.plans.v1.ListPlanVersionsResponse.versions:type_name -> upright.plans.v1.PlanVersion
-	40, // 19: upright.plans.v1.CancelPlanSessionsResponse.plan:type_name -> upright.plans.v1.Plan
+	42, // 9: upright.plans.v1.UpdatePlanRequest.goals:type_name -> upright.plans.v1.Goal
+	43, // 10: upright.plans.v1.UpdatePlanRequest.decision:type_name -> upright.plans.v1.Decision
+	44, // 11: upright.plans.v1.UpdatePlanRequest.indication:type_name -> upright.plans.v1.Indication
+	45, // 12: upright.plans.v1.UpdatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 13: upright.plans.v1.ActivatePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 14: upright.plans.v1.PausePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 15: upright.plans.v1.ResumePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 16: upright.plans.v1.ClosePlanResponse.plan:type_name -> upright.plans.v1.Plan
+	45, // 17: upright.plans.v1.RecordReviewResponse.plan:type_name -> upright.plans.v1.Plan
+	46, // 18: upright.plans.v1.ListPlanVersionsResponse.versions:type_name -> upright.plans.v1.PlanVersion
+	45, // 19: upright.plans.v1.CancelPlanSessionsResponse.plan:type_name -> upright.plans.v1.Plan
 	0,  // 20: upright.plans.v1.TemplateSpec.courses:type_name -> upright.plans.v1.CourseSpec
-	37, // 21: upright.plans.v1.TemplateSpec.goals:type_name -> upright.plans.v1.Goal
-	36, // 22: upright.plans.v1.GetPlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
-	42, // 23: upright.plans.v1.ListPlanTemplateVersionsResponse.versions:type_name -> upright.plans.v1.PlanTemplateVersion
+	42, // 21: upright.plans.v1.TemplateSpec.goals:type_name -> upright.plans.v1.Goal
+	41, // 22: upright.plans.v1.GetPlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	47, // 23: upright.plans.v1.ListPlanTemplateVersionsResponse.versions:type_name -> upright.plans.v1.PlanTemplateVersion
 	25, // 24: upright.plans.v1.CreatePlanTemplateRequest.template:type_name -> upright.plans.v1.TemplateSpec
-	36, // 25: upright.plans.v1.CreatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	41, // 25: upright.plans.v1.CreatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
 	25, // 26: upright.plans.v1.UpdatePlanTemplateRequest.template:type_name -> upright.plans.v1.TemplateSpec
-	36, // 27: upright.plans.v1.UpdatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
-	36, // 28: upright.plans.v1.RetirePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
-	1,  // 29: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
-	26, // 30: upright.plans.v1.PlanService.GetPlanTemplate:input_type -> upright.plans.v1.GetPlanTemplateRequest
-	28, // 31: upright.plans.v1.PlanService.ListPlanTemplateVersions:input_type -> upright.plans.v1.ListPlanTemplateVersionsRequest
-	30, // 32: upright.plans.v1.PlanService.CreatePlanTemplate:input_type -> upright.plans.v1.CreatePlanTemplateRequest
-	32, // 33: upright.plans.v1.PlanService.UpdatePlanTemplate:input_type -> upright.plans.v1.UpdatePlanTemplateRequest
-	34, // 34: upright.plans.v1.PlanService.RetirePlanTemplate:input_type -> upright.plans.v1.RetirePlanTemplateRequest
-	3,  // 35: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
-	5,  // 36: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
-	7,  // 37: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
-	9,  // 38: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
-	11, // 39: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
-	13, // 40: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
-	15, // 41: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
-	17, // 42: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
-	23, // 43: upright.plans.v1.PlanService.CancelPlanSessions:input_type -> upright.plans.v1.CancelPlanSessionsRequest
-	19, // 44: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
-	21, // 45: upright.plans.v1.PlanService.ListPlanVersions:input_type -> upright.plans.v1.ListPlanVersionsRequest
-	2,  // 46: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
-	27, // 47: upright.plans.v1.PlanService.GetPlanTemplate:output_type -> upright.plans.v1.GetPlanTemplateResponse
-	29, // 48: upright.plans.v1.PlanService.ListPlanTemplateVersions:output_type -> upright.plans.v1.ListPlanTemplateVersionsResponse
-	31, // 49: upright.plans.v1.PlanService.CreatePlanTemplate:output_type -> upright.plans.v1.CreatePlanTemplateResponse
-	33, // 50: upright.plans.v1.PlanService.UpdatePlanTemplate:output_type -> upright.plans.v1.UpdatePlanTemplateResponse
-	35, // 51: upright.plans.v1.PlanService.RetirePlanTemplate:output_type -> upright.plans.v1.RetirePlanTemplateResponse
-	4,  // 52: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
-	6,  // 53: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
-	8,  // 54: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
-	10, // 55: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
-	12, // 56: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
-	14, // 57: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
-	16, // 58: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
-	18, // 59: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
-	24, // 60: upright.plans.v1.PlanService.CancelPlanSessions:output_type -> upright.plans.v1.CancelPlanSessionsResponse
-	20, // 61: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
-	22, // 62: upright.plans.v1.PlanService.ListPlanVersions:output_type -> upright.plans.v1.ListPlanVersionsResponse
-	46, // [46:63] is the sub-list for method output_type
-	29, // [29:46] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	41, // 27: upright.plans.v1.UpdatePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	41, // 28: upright.plans.v1.RetirePlanTemplateResponse.template:type_name -> upright.plans.v1.PlanTemplate
+	36, // 29: upright.plans.v1.GetPlanPolicyResponse.policy:type_name -> upright.plans.v1.PlanPolicy
+	36, // 30: upright.plans.v1.UpdatePlanPolicyResponse.policy:type_name -> upright.plans.v1.PlanPolicy
+	1,  // 31: upright.plans.v1.PlanService.ListPlanTemplates:input_type -> upright.plans.v1.ListPlanTemplatesRequest
+	26, // 32: upright.plans.v1.PlanService.GetPlanTemplate:input_type -> upright.plans.v1.GetPlanTemplateRequest
+	28, // 33: upright.plans.v1.PlanService.ListPlanTemplateVersions:input_type -> upright.plans.v1.ListPlanTemplateVersionsRequest
+	30, // 34: upright.plans.v1.PlanService.CreatePlanTemplate:input_type -> upright.plans.v1.CreatePlanTemplateRequest
+	32, // 35: upright.plans.v1.PlanService.UpdatePlanTemplate:input_type -> upright.plans.v1.UpdatePlanTemplateRequest
+	34, // 36: upright.plans.v1.PlanService.RetirePlanTemplate:input_type -> upright.plans.v1.RetirePlanTemplateRequest
+	37, // 37: upright.plans.v1.PlanService.GetPlanPolicy:input_type -> upright.plans.v1.GetPlanPolicyRequest
+	39, // 38: upright.plans.v1.PlanService.UpdatePlanPolicy:input_type -> upright.plans.v1.UpdatePlanPolicyRequest
+	3,  // 39: upright.plans.v1.PlanService.CreatePlan:input_type -> upright.plans.v1.CreatePlanRequest
+	5,  // 40: upright.plans.v1.PlanService.GetPlan:input_type -> upright.plans.v1.GetPlanRequest
+	7,  // 41: upright.plans.v1.PlanService.ListPlans:input_type -> upright.plans.v1.ListPlansRequest
+	9,  // 42: upright.plans.v1.PlanService.UpdatePlan:input_type -> upright.plans.v1.UpdatePlanRequest
+	11, // 43: upright.plans.v1.PlanService.ActivatePlan:input_type -> upright.plans.v1.ActivatePlanRequest
+	13, // 44: upright.plans.v1.PlanService.PausePlan:input_type -> upright.plans.v1.PausePlanRequest
+	15, // 45: upright.plans.v1.PlanService.ResumePlan:input_type -> upright.plans.v1.ResumePlanRequest
+	17, // 46: upright.plans.v1.PlanService.ClosePlan:input_type -> upright.plans.v1.ClosePlanRequest
+	23, // 47: upright.plans.v1.PlanService.CancelPlanSessions:input_type -> upright.plans.v1.CancelPlanSessionsRequest
+	19, // 48: upright.plans.v1.PlanService.RecordReview:input_type -> upright.plans.v1.RecordReviewRequest
+	21, // 49: upright.plans.v1.PlanService.ListPlanVersions:input_type -> upright.plans.v1.ListPlanVersionsRequest
+	2,  // 50: upright.plans.v1.PlanService.ListPlanTemplates:output_type -> upright.plans.v1.ListPlanTemplatesResponse
+	27, // 51: upright.plans.v1.PlanService.GetPlanTemplate:output_type -> upright.plans.v1.GetPlanTemplateResponse
+	29, // 52: upright.plans.v1.PlanService.ListPlanTemplateVersions:output_type -> upright.plans.v1.ListPlanTemplateVersionsResponse
+	31, // 53: upright.plans.v1.PlanService.CreatePlanTemplate:output_type -> upright.plans.v1.CreatePlanTemplateResponse
+	33, // 54: upright.plans.v1.PlanService.UpdatePlanTemplate:output_type -> upright.plans.v1.UpdatePlanTemplateResponse
+	35, // 55: upright.plans.v1.PlanService.RetirePlanTemplate:output_type -> upright.plans.v1.RetirePlanTemplateResponse
+	38, // 56: upright.plans.v1.PlanService.GetPlanPolicy:output_type -> upright.plans.v1.GetPlanPolicyResponse
+	40, // 57: upright.plans.v1.PlanService.UpdatePlanPolicy:output_type -> upright.plans.v1.UpdatePlanPolicyResponse
+	4,  // 58: upright.plans.v1.PlanService.CreatePlan:output_type -> upright.plans.v1.CreatePlanResponse
+	6,  // 59: upright.plans.v1.PlanService.GetPlan:output_type -> upright.plans.v1.GetPlanResponse
+	8,  // 60: upright.plans.v1.PlanService.ListPlans:output_type -> upright.plans.v1.ListPlansResponse
+	10, // 61: upright.plans.v1.PlanService.UpdatePlan:output_type -> upright.plans.v1.UpdatePlanResponse
+	12, // 62: upright.plans.v1.PlanService.ActivatePlan:output_type -> upright.plans.v1.ActivatePlanResponse
+	14, // 63: upright.plans.v1.PlanService.PausePlan:output_type -> upright.plans.v1.PausePlanResponse
+	16, // 64: upright.plans.v1.PlanService.ResumePlan:output_type -> upright.plans.v1.ResumePlanResponse
+	18, // 65: upright.plans.v1.PlanService.ClosePlan:output_type -> upright.plans.v1.ClosePlanResponse
+	24, // 66: upright.plans.v1.PlanService.CancelPlanSessions:output_type -> upright.plans.v1.CancelPlanSessionsResponse
+	20, // 67: upright.plans.v1.PlanService.RecordReview:output_type -> upright.plans.v1.RecordReviewResponse
+	22, // 68: upright.plans.v1.PlanService.ListPlanVersions:output_type -> upright.plans.v1.ListPlanVersionsResponse
+	50, // [50:69] is the sub-list for method output_type
+	31, // [31:50] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_plan_service_proto_init() }
@@ -2664,13 +2982,14 @@ func file_upright_plans_v1_plan_service_proto_init() {
 		return
 	}
 	file_upright_plans_v1_plan_proto_init()
+	file_upright_plans_v1_plan_service_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_plan_service_proto_rawDesc), len(file_upright_plans_v1_plan_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -265,6 +265,54 @@ func local_request_PlanService_RetirePlanTemplate_0(ctx context.Context, marshal
 	return msg, metadata, err
 }
 
+func request_PlanService_GetPlanPolicy_0(ctx context.Context, marshaler runtime.Marshaler, client PlanServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetPlanPolicyRequest
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetPlanPolicy(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_PlanService_GetPlanPolicy_0(ctx context.Context, marshaler runtime.Marshaler, server PlanServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetPlanPolicyRequest
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.GetPlanPolicy(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_PlanService_UpdatePlanPolicy_0(ctx context.Context, marshaler runtime.Marshaler, client PlanServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UpdatePlanPolicyRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.UpdatePlanPolicy(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_PlanService_UpdatePlanPolicy_0(ctx context.Context, marshaler runtime.Marshaler, server PlanServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UpdatePlanPolicyRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.UpdatePlanPolicy(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_PlanService_CreatePlan_0(ctx context.Context, marshaler runtime.Marshaler, client PlanServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq CreatePlanRequest
@@ -860,6 +908,46 @@ func RegisterPlanServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux
 		}
 		forward_PlanService_RetirePlanTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_RetirePlanTemplate_0{resp.(*RetirePlanTemplateResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_PlanService_GetPlanPolicy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.plans.v1.PlanService/GetPlanPolicy", runtime.WithHTTPPathPattern("/v1/plan-policy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_PlanService_GetPlanPolicy_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PlanService_GetPlanPolicy_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_GetPlanPolicy_0{resp.(*GetPlanPolicyResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPatch, pattern_PlanService_UpdatePlanPolicy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.plans.v1.PlanService/UpdatePlanPolicy", runtime.WithHTTPPathPattern("/v1/plan-policy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_PlanService_UpdatePlanPolicy_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PlanService_UpdatePlanPolicy_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_UpdatePlanPolicy_0{resp.(*UpdatePlanPolicyResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_PlanService_CreatePlan_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1222,6 +1310,40 @@ func RegisterPlanServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux
 		}
 		forward_PlanService_RetirePlanTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_RetirePlanTemplate_0{resp.(*RetirePlanTemplateResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_PlanService_GetPlanPolicy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.plans.v1.PlanService/GetPlanPolicy", runtime.WithHTTPPathPattern("/v1/plan-policy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_PlanService_GetPlanPolicy_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PlanService_GetPlanPolicy_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_GetPlanPolicy_0{resp.(*GetPlanPolicyResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPatch, pattern_PlanService_UpdatePlanPolicy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.plans.v1.PlanService/UpdatePlanPolicy", runtime.WithHTTPPathPattern("/v1/plan-policy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_PlanService_UpdatePlanPolicy_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PlanService_UpdatePlanPolicy_0(annotatedContext, mux, outboundMarshaler, w, req, response_PlanService_UpdatePlanPolicy_0{resp.(*UpdatePlanPolicyResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_PlanService_CreatePlan_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1448,6 +1570,24 @@ func (m response_PlanService_RetirePlanTemplate_0) XXX_ResponseBody() interface{
 	return response.Template
 }
 
+type response_PlanService_GetPlanPolicy_0 struct {
+	*GetPlanPolicyResponse
+}
+
+func (m response_PlanService_GetPlanPolicy_0) XXX_ResponseBody() interface{} {
+	response := m.GetPlanPolicyResponse
+	return response.Policy
+}
+
+type response_PlanService_UpdatePlanPolicy_0 struct {
+	*UpdatePlanPolicyResponse
+}
+
+func (m response_PlanService_UpdatePlanPolicy_0) XXX_ResponseBody() interface{} {
+	response := m.UpdatePlanPolicyResponse
+	return response.Policy
+}
+
 type response_PlanService_CreatePlan_0 struct {
 	*CreatePlanResponse
 }
@@ -1536,6 +1676,8 @@ var (
 	pattern_PlanService_CreatePlanTemplate_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "plan-templates"}, ""))
 	pattern_PlanService_UpdatePlanTemplate_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "plan-templates", "template_id"}, ""))
 	pattern_PlanService_RetirePlanTemplate_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "plan-templates", "template_id"}, "retire"))
+	pattern_PlanService_GetPlanPolicy_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "plan-policy"}, ""))
+	pattern_PlanService_UpdatePlanPolicy_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "plan-policy"}, ""))
 	pattern_PlanService_CreatePlan_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "plans"}, ""))
 	pattern_PlanService_GetPlan_0                  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "plans", "plan_id"}, ""))
 	pattern_PlanService_ListPlans_0                = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "plans"}, ""))
@@ -1556,6 +1698,8 @@ var (
 	forward_PlanService_CreatePlanTemplate_0       = runtime.ForwardResponseMessage
 	forward_PlanService_UpdatePlanTemplate_0       = runtime.ForwardResponseMessage
 	forward_PlanService_RetirePlanTemplate_0       = runtime.ForwardResponseMessage
+	forward_PlanService_GetPlanPolicy_0            = runtime.ForwardResponseMessage
+	forward_PlanService_UpdatePlanPolicy_0         = runtime.ForwardResponseMessage
 	forward_PlanService_CreatePlan_0               = runtime.ForwardResponseMessage
 	forward_PlanService_GetPlan_0                  = runtime.ForwardResponseMessage
 	forward_PlanService_ListPlans_0                = runtime.ForwardResponseMessage

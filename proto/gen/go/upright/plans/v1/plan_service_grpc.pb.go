@@ -25,6 +25,8 @@ const (
 	PlanService_CreatePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/CreatePlanTemplate"
 	PlanService_UpdatePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/UpdatePlanTemplate"
 	PlanService_RetirePlanTemplate_FullMethodName       = "/upright.plans.v1.PlanService/RetirePlanTemplate"
+	PlanService_GetPlanPolicy_FullMethodName            = "/upright.plans.v1.PlanService/GetPlanPolicy"
+	PlanService_UpdatePlanPolicy_FullMethodName         = "/upright.plans.v1.PlanService/UpdatePlanPolicy"
 	PlanService_CreatePlan_FullMethodName               = "/upright.plans.v1.PlanService/CreatePlan"
 	PlanService_GetPlan_FullMethodName                  = "/upright.plans.v1.PlanService/GetPlan"
 	PlanService_ListPlans_FullMethodName                = "/upright.plans.v1.PlanService/ListPlans"
@@ -62,6 +64,11 @@ type PlanServiceClient interface {
 	// RetirePlanTemplate takes a clinic's own template out of use; plans made from it stay. It
 	// refuses as UpdatePlanTemplate.
 	RetirePlanTemplate(ctx context.Context, in *RetirePlanTemplateRequest, opts ...grpc.CallOption) (*RetirePlanTemplateResponse, error)
+	// GetPlanPolicy returns what the clinic has decided about missed sessions.
+	GetPlanPolicy(ctx context.Context, in *GetPlanPolicyRequest, opts ...grpc.CallOption) (*GetPlanPolicyResponse, error)
+	// UpdatePlanPolicy decides about sessions that are missed or cancelled late from now on. An
+	// injection that was not given never counts, whatever is decided. ABORTED / VERSION_MISMATCH.
+	UpdatePlanPolicy(ctx context.Context, in *UpdatePlanPolicyRequest, opts ...grpc.CallOption) (*UpdatePlanPolicyResponse, error)
 	// CreatePlan makes a DRAFT, from a template, from courses given, or both: given courses
 	// replace the template's and take from it what they leave out. Numbers outside the limits
 	// of the kind of care are INVALID_ARGUMENT naming the field.
@@ -159,6 +166,26 @@ func (c *planServiceClient) RetirePlanTemplate(ctx context.Context, in *RetirePl
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RetirePlanTemplateResponse)
 	err := c.cc.Invoke(ctx, PlanService_RetirePlanTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) GetPlanPolicy(ctx context.Context, in *GetPlanPolicyRequest, opts ...grpc.CallOption) (*GetPlanPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPlanPolicyResponse)
+	err := c.cc.Invoke(ctx, PlanService_GetPlanPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *planServiceClient) UpdatePlanPolicy(ctx context.Context, in *UpdatePlanPolicyRequest, opts ...grpc.CallOption) (*UpdatePlanPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdatePlanPolicyResponse)
+	err := c.cc.Invoke(ctx, PlanService_UpdatePlanPolicy_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -299,6 +326,11 @@ type PlanServiceServer interface {
 	// RetirePlanTemplate takes a clinic's own template out of use; plans made from it stay. It
 	// refuses as UpdatePlanTemplate.
 	RetirePlanTemplate(context.Context, *RetirePlanTemplateRequest) (*RetirePlanTemplateResponse, error)
+	// GetPlanPolicy returns what the clinic has decided about missed sessions.
+	GetPlanPolicy(context.Context, *GetPlanPolicyRequest) (*GetPlanPolicyResponse, error)
+	// UpdatePlanPolicy decides about sessions that are missed or cancelled late from now on. An
+	// injection that was not given never counts, whatever is decided. ABORTED / VERSION_MISMATCH.
+	UpdatePlanPolicy(context.Context, *UpdatePlanPolicyRequest) (*UpdatePlanPolicyResponse, error)
 	// CreatePlan makes a DRAFT, from a template, from courses given, or both: given courses
 	// replace the template's and take from it what they leave out. Numbers outside the limits
 	// of the kind of care are INVALID_ARGUMENT naming the field.
@@ -359,6 +391,12 @@ func (UnimplementedPlanServiceServer) UpdatePlanTemplate(context.Context, *Updat
 }
 func (UnimplementedPlanServiceServer) RetirePlanTemplate(context.Context, *RetirePlanTemplateRequest) (*RetirePlanTemplateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetirePlanTemplate not implemented")
+}
+func (UnimplementedPlanServiceServer) GetPlanPolicy(context.Context, *GetPlanPolicyRequest) (*GetPlanPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPlanPolicy not implemented")
+}
+func (UnimplementedPlanServiceServer) UpdatePlanPolicy(context.Context, *UpdatePlanPolicyRequest) (*UpdatePlanPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePlanPolicy not implemented")
 }
 func (UnimplementedPlanServiceServer) CreatePlan(context.Context, *CreatePlanRequest) (*CreatePlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreatePlan not implemented")
@@ -518,6 +556,42 @@ func _PlanService_RetirePlanTemplate_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PlanServiceServer).RetirePlanTemplate(ctx, req.(*RetirePlanTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_GetPlanPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPlanPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).GetPlanPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_GetPlanPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).GetPlanPolicy(ctx, req.(*GetPlanPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlanService_UpdatePlanPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePlanPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlanServiceServer).UpdatePlanPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlanService_UpdatePlanPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlanServiceServer).UpdatePlanPolicy(ctx, req.(*UpdatePlanPolicyRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -750,6 +824,14 @@ var PlanService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetirePlanTemplate",
 			Handler:    _PlanService_RetirePlanTemplate_Handler,
+		},
+		{
+			MethodName: "GetPlanPolicy",
+			Handler:    _PlanService_GetPlanPolicy_Handler,
+		},
+		{
+			MethodName: "UpdatePlanPolicy",
+			Handler:    _PlanService_UpdatePlanPolicy_Handler,
 		},
 		{
 			MethodName: "CreatePlan",
