@@ -25,6 +25,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	bookingv1.RegisterShiftServiceServer(r, &shifts{app: a})
 	bookingv1.RegisterCalendarServiceServer(r, &calendars{app: a})
 	bookingv1.RegisterWaitlistServiceServer(r, &waitlists{app: a})
+	bookingv1.RegisterAppointmentImportServiceServer(r, &imports{app: a})
 }
 
 // date reads a civil date; empty text is the zero date. INVALID_ARGUMENT names the field for

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"time"
@@ -28,6 +29,8 @@ type Booking struct {
 	PlanID, CourseID       string
 	HoldID, OwnerToken     string
 	OverrideReason         string
+	// source and externalID are whose appointment of another system it is; empty: nobody's.
+	source, externalID string
 	// forNobody leaves the patient out, as staff may for a hold.
 	forNobody bool
 	// offered says that staff's rules count whoever books: the clinic has offered the time.
@@ -111,6 +114,7 @@ func (a *App) newWish(ctx context.Context, b Booking) (*wish, error) {
 	w := &wish{
 		clinic: clinic, who: who, typ: typ, practitioner: practitioner, patientID: patient, start: start,
 		roomID: b.RoomID, planID: b.PlanID, holdID: b.HoldID, ownerToken: b.OwnerToken, override: b.OverrideReason,
+		source: b.source, externalID: b.externalID,
 	}
 	if b.offered {
 		w.who.party = schedule.Staff
@@ -164,6 +168,11 @@ func (a *App) bookOutright(ctx context.Context, tx *sqldb.Tx, w *wish) (*store.A
 	apt := a.newAppointment(tx, w, p)
 	if err := store.InsertAppointment(tx, apt); err != nil {
 		return nil, err
+	}
+	if w.externalID != "" {
+		if first, err := store.InsertExternalID(tx, w.clinic.ID, w.source, w.externalID, apt.ID); err != nil || !first {
+			return nil, cmp.Or(err, error(errPresent))
+		}
 	}
 	if err := a.tell(ctx, tx, apt, "appointment.book", auditFacts(apt), &bookingv1.AppointmentBooked{Appointment: Fact(apt)}); err != nil {
 		return nil, err

@@ -35,6 +35,8 @@ type wish struct {
 	later        bool          // a session of the same course comes before it, in the same attempt
 	holdID       string
 	ownerToken   string
+	source       string // the system that an import takes it from, with its id there
+	externalID   string
 	override     string // staff's reason to book although something refuses
 	again        bool   // the same time was booked before: notice and horizon are not asked
 	explain      bool   // nothing will be written: nothing is locked

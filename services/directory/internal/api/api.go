@@ -29,6 +29,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	directoryv1.RegisterPractitionerServiceServer(r, practitionerServer{app: a})
 	directoryv1.RegisterPlaceServiceServer(r, placeServer{app: a})
 	directoryv1.RegisterAccountServiceServer(r, accountServer{app: a})
+	directoryv1.RegisterImportServiceServer(r, importServer{app: a})
 }
 
 // metadataClientAddress is where the gateway says from which network address a person came.
