@@ -64,7 +64,7 @@ func opening(o app.Opening) *bookingv1.Opening {
 	return &bookingv1.Opening{
 		StartTime: timestamppb.New(o.Visit.Start()), EndTime: timestamppb.New(o.Visit.End()), LocalStart: o.LocalStart,
 		TimeZone: o.TimeZone, PractitionerId: o.PractitionerID, RoomId: o.RoomID, EquipmentIds: o.EquipmentIDs, LocationId: o.LocationID,
-		Fragments: o.Fragments,
+		Fragments: o.Fragments, SeatsLeft: int32(o.SeatsLeft),
 	}
 }
 

@@ -82,6 +82,7 @@ var typeFields = map[string]func(to, from *schedule.Type){
 	"staff_horizon_days":      func(to, from *schedule.Type) { to.StaffHorizonDays = from.StaffHorizonDays },
 	"cancel_notice_minutes":   func(to, from *schedule.Type) { to.CancelNotice = from.CancelNotice },
 	"meeting_uri_prefix":      func(to, from *schedule.Type) { to.MeetingURIPrefix = from.MeetingURIPrefix },
+	"capacity":                func(to, from *schedule.Type) { to.Capacity = from.Capacity },
 	"offer_packed":            func(to, from *schedule.Type) { to.Packed = from.Packed },
 	"inactive":                func(to, from *schedule.Type) { to.Inactive = from.Inactive },
 }
@@ -118,7 +119,7 @@ func decodeType(m *bookingv1.AppointmentType) schedule.Type {
 		PatientBookable: m.GetPatientBookable(), PlanRequired: m.GetPlanRequired(), PatientNotice: int(m.GetPatientNoticeMinutes()),
 		PatientHorizonDays: int(m.GetPatientHorizonDays()), StaffNotice: int(m.GetStaffNoticeMinutes()),
 		StaffHorizonDays: int(m.GetStaffHorizonDays()), CancelNotice: int(m.GetCancelNoticeMinutes()),
-		MeetingURIPrefix: m.GetMeetingUriPrefix(), Inactive: m.GetInactive(), Packed: m.GetOfferPacked(),
+		MeetingURIPrefix: m.GetMeetingUriPrefix(), Inactive: m.GetInactive(), Packed: m.GetOfferPacked(), Capacity: int(m.GetCapacity()),
 	}
 	for _, d := range m.GetOtherDurationsMinutes() {
 		t.OtherDurations = append(t.OtherDurations, int(d))
@@ -138,7 +139,7 @@ func encodeType(t *store.Type) *bookingv1.AppointmentType {
 		PatientBookable: t.PatientBookable, PlanRequired: t.PlanRequired, PatientNoticeMinutes: int32(t.PatientNotice),
 		PatientHorizonDays: int32(t.PatientHorizonDays), StaffNoticeMinutes: int32(t.StaffNotice),
 		StaffHorizonDays: int32(t.StaffHorizonDays), CancelNoticeMinutes: int32(t.CancelNotice),
-		MeetingUriPrefix: t.MeetingURIPrefix, Inactive: t.Inactive, OfferPacked: t.Packed, Etag: app.Etag(t.Version),
+		MeetingUriPrefix: t.MeetingURIPrefix, Inactive: t.Inactive, OfferPacked: t.Packed, Capacity: int32(t.Capacity), Etag: app.Etag(t.Version),
 	}
 	for _, d := range t.OtherDurations {
 		m.OtherDurationsMinutes = append(m.OtherDurationsMinutes, int32(d))

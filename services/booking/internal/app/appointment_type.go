@@ -54,6 +54,9 @@ func (a *App) UpdateAppointmentType(ctx context.Context, fingerprint []byte, id,
 		next := *now
 		next.Version++
 		edit(&next.Type)
+		if next.Shared() != now.Shared() { // what is booked could not be told apart from what is not
+			return nil, fault.Invalid("appointment_type.capacity", "cannot turn into a group's or back; make another type")
+		}
 		next.Type = next.Normal()
 		next.ID = id
 		return &next, next.Validate()

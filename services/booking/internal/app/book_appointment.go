@@ -202,6 +202,9 @@ func (w *wish) occupy(apt *store.Appointment, p *placement) {
 	apt.Visit, apt.Claims = p.footprint.Visit, p.footprint.Hull()
 	apt.LocalDate, apt.TimeZone = p.date, p.zone.String()
 	apt.ClaimedPatientID, apt.GateVersion = p.patientID, w.gate.Version
+	if apt.GroupSessionID = ""; p.group != nil {
+		apt.GroupSessionID = p.group.ID
+	}
 	apt.OverrideReason, apt.OverrideBy = "", ""
 	apt.Flags = p.flags
 	if w.override != "" {

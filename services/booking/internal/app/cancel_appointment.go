@@ -119,7 +119,7 @@ func (a *App) cancelStep(clinic *calendar.Clinic, who caller, reasonCode string)
 		case who.party == schedule.Patient && !tx.Now().Before(apt.Visit.Start()):
 			return "", nil, wrongState("NOT_CANCELLABLE", "The appointment's time has come.", apt)
 		}
-		if err := a.giveBack(tx, apt); err != nil {
+		if err := a.giveBack(tx, apt, nil); err != nil {
 			return "", nil, err
 		}
 		apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), cmp.Or(reasonCode, "PATIENT_REQUEST")

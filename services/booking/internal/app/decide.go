@@ -147,7 +147,7 @@ func (a *App) vacate(tx *sqldb.Tx, att *store.Attempt) error {
 		if now == nil || now.State != store.Booked {
 			return errChanged
 		}
-		if err := a.giveBack(tx, now); err != nil {
+		if err := a.giveBack(tx, now, item.Appointment); err != nil {
 			return err
 		}
 		if err := store.RemoveClaims(tx, att.ClinicID, item.Placed); err != nil {
@@ -214,7 +214,7 @@ func (a *App) replace(tx *sqldb.Tx, now *store.Appointment, item store.AttemptIt
 	if !was {
 		return errChanged
 	}
-	if err := a.giveBack(tx, now); err != nil {
+	if err := a.giveBack(tx, now, item.Appointment); err != nil {
 		return err
 	}
 	if err := store.RemoveClaims(tx, now.ClinicID, item.Placed); err != nil {
@@ -261,6 +261,11 @@ func (a *App) recordVoid(ctx context.Context, tx *sqldb.Tx, att *store.Attempt, 
 		}
 		if err := store.RemoveClaims(tx, att.ClinicID, item.Placed); err != nil {
 			return err
+		}
+		if group := item.Appointment.GroupSessionID; group != "" {
+			if err := a.leaveGroup(tx, att.ClinicID, group, item.AppointmentID); err != nil {
+				return err
+			}
 		}
 		event.EntitlementIds = append(event.EntitlementIds, item.EntitlementID)
 		tx.OnCommit(func() { a.Busy.Forget(att.ClinicID, resourceIDs(item.Appointment), item.Appointment.Claims) })

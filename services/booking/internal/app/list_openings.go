@@ -45,6 +45,8 @@ type Opening struct {
 	PractitionerID, LocationID string
 	RoomID                     string
 	EquipmentIDs               []string
+	// SeatsLeft counts the seats of a session of several patients; 0 for one of one.
+	SeatsLeft int
 	// Fragments says that it costs the practitioner a session, see schedule.Pack.
 	Fragments bool
 }
@@ -78,6 +80,7 @@ type finder struct {
 	gate    schedule.Gate
 	plan    time.Time // when the plan came into force
 	costly  []schedule.Bits
+	shared  map[groupKey]groupSeats // sessions of several patients with seats left
 }
 
 // ListOpenings finds free starts, with every rule that booking enforces subtracted, and says
@@ -117,6 +120,11 @@ func (f *finder) starts(ctx context.Context) ([]schedule.Bits, error) {
 		f.costly = make([]schedule.Bits, len(free))
 		for i := range free {
 			f.costly[i] = schedule.Pack(free[i], f.s.lanes[i].Free, part)
+		}
+	}
+	if f.s.typ.Shared() {
+		if err := f.addGroups(ctx, free); err != nil {
+			return nil, err
 		}
 	}
 	f.prefer(free)

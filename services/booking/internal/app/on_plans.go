@@ -130,7 +130,7 @@ func (a *App) sessionsWithdrawn(ctx context.Context, tx *sqldb.Tx, m *plansv1.Se
 				if apt.State != store.Booked || apt.PlanID != m.GetPlanId() || !tx.Now().Before(apt.Visit.Start()) {
 					return "", nil, nil
 				}
-				if err := a.giveBack(tx, apt); err != nil {
+				if err := a.giveBack(tx, apt, nil); err != nil {
 					return "", nil, err
 				}
 				apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), withdrawnReason

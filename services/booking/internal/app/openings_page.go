@@ -123,8 +123,15 @@ func parseToken(token string) (after schedule.Slot, lane int, err error) {
 func (f *finder) opening(s schedule.Slot, lane schedule.Lane) Opening {
 	zone := f.s.clinic.ZoneOf(lane.LocationID)
 	room, devices := f.s.suits(lane.LocationID, s)
+	seats := 0
+	if f.s.typ.Shared() {
+		seats = f.s.typ.Capacity
+		if g, ok := f.shared[groupKey{lane.PractitionerID, s}]; ok {
+			room, devices, seats = g.RoomID, g.EquipmentIDs, g.left
+		}
+	}
 	return Opening{
 		Visit: f.s.typ.Footprint(s, f.s.minutes).Visit, PractitionerID: lane.PractitionerID, LocationID: lane.LocationID,
-		RoomID: room, EquipmentIDs: devices, TimeZone: zone.String(), LocalStart: s.Time().In(zone).Format("2006-01-02T15:04"),
+		RoomID: room, EquipmentIDs: devices, SeatsLeft: seats, TimeZone: zone.String(), LocalStart: s.Time().In(zone).Format("2006-01-02T15:04"),
 	}
 }

@@ -24,6 +24,9 @@ type option struct {
 // that it can give a reason, free an expired hold, or take another of the pool inside the
 // same transaction.
 func (e *examination) pick() error {
+	if e.w.typ.Shared() {
+		return e.pickGroup()
+	}
 	w, f := e.w, e.p.footprint
 	fixed := []part{{w.practitioner.ID, schedule.PractitionerResource, f.Practitioner}}
 	if e.p.patientID != "" {

@@ -65,7 +65,8 @@ type placement struct {
 	patientID  string // the surviving record
 	flags      []string
 	claims     []store.Claim
-	blind      bool // nobody has looked whether the claims are free
+	group      *group // the session of several patients that it is in, if any
+	blind      bool   // nobody has looked whether the claims are free
 	overrides  []store.OverlapOverride
 	freed      []*store.Hold // holds in the way that have expired
 	taken      []*store.Hold // the caller's own holds, which the placement takes over

@@ -126,7 +126,7 @@ func (a *App) moveOutright(
 				if err != nil {
 					return err
 				}
-				if err := a.giveBack(tx, w.moving); err != nil {
+				if err := a.giveBack(tx, w.moving, nil); err != nil {
 					return err
 				}
 				if err := a.write(ctx, tx, w, p, p.claims); err != nil {

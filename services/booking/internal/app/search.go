@@ -27,7 +27,11 @@ type search struct {
 	subject   string                // whose own holds do not count as taken; with patientID
 	patientID string
 
-	free   map[string]schedule.Bits // by resource
+	free map[string]schedule.Bits // by resource
+	// whole is the patient's free time, nil when nobody in particular is asked for; own are the
+	// caller's own holds for the patient.
+	whole  *schedule.Bits
+	own    []string
 	places map[string]schedule.Place
 	pools  map[string]pool // by location, in the order of places
 }
@@ -64,7 +68,7 @@ func (s *search) run(ctx context.Context, a *App) ([]schedule.Bits, error) {
 		if err != nil {
 			return nil, err
 		}
-		q.Patient = &patient
+		q.Patient, s.whole = &patient, &patient
 	}
 	for i, lane := range s.lanes {
 		open := s.clinic.Open(lane.PractitionerID, lane.LocationID, reach)
@@ -170,6 +174,7 @@ func (s *search) patient(ctx context.Context, a *App, reach schedule.Span) (sche
 			return err
 		}
 		for _, h := range holds {
+			s.own = append(s.own, h.ID)
 			if err := s.giveOwn(tx, h, surviving, free); err != nil {
 				return err
 			}

@@ -26,6 +26,11 @@ func (a *App) write(ctx context.Context, tx *sqldb.Tx, w *wish, p *placement, cl
 			return err
 		}
 	}
+	if p.group != nil {
+		if err := a.sit(tx, w, p.group); err != nil {
+			return err
+		}
+	}
 	if err := store.InsertClaims(tx, w.clinic.ID, claims); err != nil {
 		switch {
 		case sqldb.Overlap(err) && p.blind:
@@ -58,6 +63,9 @@ func (a *App) endHold(ctx context.Context, tx *sqldb.Tx, h *store.Hold, to store
 	if err := store.DeleteClaims(tx, h.ClinicID, h.ID, h.ResourceIDs(), h.Claims); err != nil {
 		return err
 	}
+	if err := a.leave(tx, h.ClinicID, h.TypeID, h.ID, ""); err != nil {
+		return err
+	}
 	tx.OnCommit(func() { a.Busy.Forget(h.ClinicID, h.ResourceIDs(), h.Claims) })
 	return eventlog.Append(ctx, tx, eventlog.Event{
 		AggregateType: "hold", AggregateID: h.ID, AggregateVersion: h.Version,
@@ -84,8 +92,16 @@ func resourceIDs(a *store.Appointment) []string {
 	return append(ids, a.EquipmentIDs...)
 }
 
-// giveBack deletes an appointment's claims.
-func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment) error {
+// giveBack deletes an appointment's claims and leaves its group session, unless that is where it
+// is now (apt's id has a seat of both while it is moved).
+func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment, now *store.Appointment) error {
+	keep := ""
+	if now != nil {
+		keep = now.GroupSessionID
+	}
+	if err := a.leave(tx, apt.ClinicID, apt.TypeID, apt.ID, keep); err != nil {
+		return err
+	}
 	ids, span := resourceIDs(apt), apt.Claims
 	tx.OnCommit(func() {
 		a.Busy.Forget(apt.ClinicID, ids, span)

@@ -50,6 +50,8 @@ type Type struct {
 	CancelNotice          int        `json:"cancel_notice,omitempty"`
 	MeetingURIPrefix      string     `json:"meeting_uri_prefix,omitempty"`
 	Inactive              bool       `json:"inactive,omitempty"`
+	// Capacity is how many patients share a session; up to one means that they do not.
+	Capacity int `json:"capacity,omitempty"`
 	// Packed offers patients only starts that cost no session, see Pack.
 	Packed bool `json:"packed,omitempty"`
 }
@@ -105,6 +107,9 @@ func (t Type) Validate() error {
 	if slices.Contains(t.Modes, Online) && t.MeetingURIPrefix == "" {
 		return invalidType("meeting_uri_prefix", "is required for a type that can be booked online")
 	}
+	if t.Shared() && (t.Kind != Treatment || t.Discipline == FacetJointInjection) {
+		return invalidType("capacity", "only a treatment can be given to several patients at a time")
+	}
 	if t.NoRoom && len(t.RoomCapabilities) > 0 {
 		return invalidType("no_room", "contradicts room_capabilities")
 	}
@@ -141,6 +146,9 @@ func (t Type) validateCare() error {
 func invalidType(field, why string) error {
 	return fault.Invalid("appointment_type."+field, why)
 }
+
+// Shared reports whether several patients share a session.
+func (t Type) Shared() bool { return t.Capacity > 1 }
 
 // Lasts returns the length to book when minutes is asked for, 0 meaning the usual one, and
 // false when the type has no such length.

@@ -62,6 +62,9 @@ type Appointment struct {
 	MeetingURI       string
 	CreatedAt        time.Time
 	ClaimedPatientID string // the surviving record, whose time is claimed
+	// GroupSessionID is the session of several patients that an attempt has placed it in. It is
+	// no column: seats are found by the appointment's id.
+	GroupSessionID string `json:",omitempty"`
 }
 
 const appointmentColumns = `clinic_id, appointment_id, version, state, appointment_type_id, kind, discipline, mode, patient_id,

@@ -98,7 +98,11 @@ func ListResource(tx *sqldb.Tx, clinicID, resourceID string, from, to civil.Date
 	first, last := sqldb.Micros(from.AddDays(-2).At(0, 0, time.UTC)), sqldb.Micros(to.AddDays(2).At(0, 0, time.UTC))
 	return listAppointments(tx, `select `+appointmentColumns+` from appointments
 		where clinic_id = $1 and local_date >= $3 and local_date <= $4 and (practitioner_id = $2 or room_id = $2)
-		  and appointment_id in (select holder_id from claims where clinic_id = $1 and resource_id = $2 and starts_at >= $5 and starts_at < $6)
+		  and appointment_id in (
+			select holder_id from claims where clinic_id = $1 and resource_id = $2 and starts_at >= $5 and starts_at < $6
+			union all
+			select s.holder_id from claims c join group_seats s on s.clinic_id = c.clinic_id and s.group_session_id = c.holder_id
+			where c.clinic_id = $1 and c.resource_id = $2 and c.starts_at >= $5 and c.starts_at < $6)
 		union all
 		select `+appointmentColumns+` from appointments
 		where clinic_id = $1 and state = 'CANCELLED' and local_date >= $3 and local_date <= $4 and (practitioner_id = $2 or room_id = $2)
