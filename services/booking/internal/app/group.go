@@ -146,9 +146,9 @@ func (a *App) sit(tx *sqldb.Tx, w *wish, g *group) error {
 	return errRace
 }
 
-// leave gives the seats of a holder back but for that in one session. Types do not turn into
+// leaveSeats gives the seats of a holder back but for that in one session. Types do not turn into
 // those of a group or back, so the catalogue in memory tells for which it need not look.
-func (a *App) leave(tx *sqldb.Tx, clinicID, typeID, holderID, keep string) error {
+func (a *App) leaveSeats(tx *sqldb.Tx, clinicID, typeID, holderID, keep string) error {
 	if clinic := a.Catalogues.Cached(clinicID); clinic != nil {
 		if t := clinic.Types[typeID]; t != nil && !t.Shared() {
 			return nil

@@ -63,7 +63,7 @@ func (a *App) endHold(ctx context.Context, tx *sqldb.Tx, h *store.Hold, to store
 	if err := store.DeleteClaims(tx, h.ClinicID, h.ID, h.ResourceIDs(), h.Claims); err != nil {
 		return err
 	}
-	if err := a.leave(tx, h.ClinicID, h.TypeID, h.ID, ""); err != nil {
+	if err := a.leaveSeats(tx, h.ClinicID, h.TypeID, h.ID, ""); err != nil {
 		return err
 	}
 	tx.OnCommit(func() { a.Busy.Forget(h.ClinicID, h.ResourceIDs(), h.Claims) })
@@ -99,7 +99,7 @@ func (a *App) giveBack(tx *sqldb.Tx, apt *store.Appointment, now *store.Appointm
 	if now != nil {
 		keep = now.GroupSessionID
 	}
-	if err := a.leave(tx, apt.ClinicID, apt.TypeID, apt.ID, keep); err != nil {
+	if err := a.leaveSeats(tx, apt.ClinicID, apt.TypeID, apt.ID, keep); err != nil {
 		return err
 	}
 	ids, span := resourceIDs(apt), apt.Claims
