@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/upright-clinic/upright/gateway/internal/route"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
@@ -205,8 +207,9 @@ type tasksPage struct {
 // task is one piece of it.
 type task struct {
 	*intakev1.TriageTask
-	Patient string
-	Mine    bool
+	Patient   string
+	Mine      bool
+	Due, Next string // in the clinic's time
 }
 
 // tasks lists what is open, the most urgent first.
@@ -227,9 +230,21 @@ func (s *Site) tasks(c *call) error {
 	if err != nil {
 		return err
 	}
+	clinic, err := c.clinic()
+	if err != nil {
+		return err
+	}
+	when := func(t *timestamppb.Timestamp) string {
+		if t == nil {
+			return ""
+		}
+		return c.cat.When(t.AsTime().In(s.zone(clinic.GetTimeZone())).Format("2006-01-02T15:04"), clinic.GetTimeZone())
+	}
 	d := tasksPage{Clinician: c.clinician()}
 	for _, t := range all {
-		d.Tasks = append(d.Tasks, task{t, patientName(names[t.GetPatientId()]), t.GetOwnerAccountId() == c.who().Subject})
+		d.Tasks = append(d.Tasks, task{
+			t, patientName(names[t.GetPatientId()]), t.GetOwnerAccountId() == c.who().Subject, when(t.GetDueTime()), when(t.GetNextEscalateTime()),
+		})
 	}
 	slices.SortStableFunc(d.Tasks, func(a, b task) int { return a.GetDueTime().AsTime().Compare(b.GetDueTime().AsTime()) })
 	v := c.view(c.cat.T("tasks.title"), d)

@@ -89,6 +89,7 @@ type clients struct {
 	forms          intakev1.FormServiceClient
 	triage         intakev1.TriageServiceClient
 	funnel         intakev1.FunnelServiceClient
+	versions       intakev1.QuestionnaireVersionServiceClient
 	plans          plansv1.PlanServiceClient
 	injections     plansv1.InjectionServiceClient
 	issues         plansv1.IssueServiceClient
@@ -133,6 +134,7 @@ func New(cfg Config) (*Site, error) {
 			forms:          intakev1.NewFormServiceClient(intake),
 			triage:         intakev1.NewTriageServiceClient(intake),
 			funnel:         intakev1.NewFunnelServiceClient(intake),
+			versions:       intakev1.NewQuestionnaireVersionServiceClient(intake),
 			plans:          plansv1.NewPlanServiceClient(plans),
 			injections:     plansv1.NewInjectionServiceClient(plans),
 			issues:         plansv1.NewIssueServiceClient(plans),
@@ -175,6 +177,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.formRoutes()...)
 	rows = append(rows, s.languageRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
+	rows = append(rows, s.ruleRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
 	rows = append(rows, s.calendarRoutes()...)
 	rows = append(rows, s.courseRoutes()...)

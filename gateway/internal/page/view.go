@@ -210,6 +210,10 @@ func (c *call) nav() []link {
 			add("/staff/outgoing", "nav.outgoing")
 		}
 	}
+	if c.is(typev1.Role_ROLE_ADMIN) {
+		add("/staff/rules", "nav.rules")
+		add("/staff/reports/intake", "nav.report")
+	}
 	return links
 }
 

@@ -94,6 +94,8 @@ func (a *App) regate(ctx context.Context, tx *sqldb.Tx, apt *store.Appointment, 
 	flags, refusal := gate.Ask(ask)
 	if refusal != nil {
 		flags = []string{refusal.Reason}
+	} else if gate.Waits(ask) {
+		flags = append(flags, "RELEASE_NEEDED")
 	}
 	if !setFlags(apt, gateFlags, flags) {
 		return nil

@@ -118,6 +118,13 @@ func (g Gate) Ask(a GateAsk) (flags []string, refusal *fault.Error) {
 	return nil, closed("What may be booked is not known.")
 }
 
+// Waits reports whether a session under a plan, which Ask leaves to the plan, waits for a
+// clinician's release: a soft contraindication that came after the booking.
+func (g Gate) Waits(a GateAsk) bool {
+	_, soft := find(g.ReleaseNeeded, a.Discipline)
+	return soft && a.UnderPlan && a.Kind.handsOn()
+}
+
 func (g Gate) askScreened(a GateAsk) *fault.Error {
 	if a.UnderPlan && (g.Level <= ClinicianReview || g.olderThan(a.PlanTime)) {
 		return nil

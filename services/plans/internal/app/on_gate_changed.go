@@ -19,7 +19,7 @@ type gateMove interface {
 }
 
 // IntakeHandlers are what plans does about intake's events: it asks what is now known
-// against kinds of care, and flags booked sessions that this forbids.
+// against kinds of care, and flags booked sessions and open plans that this forbids.
 func (a *App) IntakeHandlers() []eventlog.Handler {
 	return []eventlog.Handler{
 		eventlog.OnAsking(func(ctx context.Context, m *intakev1.IntakeTriaged) (triaged, error) { return a.askTriaged(ctx, m) },
@@ -86,7 +86,8 @@ func (a *App) askGate(ctx context.Context, m gateMove) (store.Gate, error) {
 	return a.asks.Gate(ctx, m.GetClinicId(), m.GetPatientId())
 }
 
-// onGate keeps the gate and re-evaluates the sessions that are still to come.
+// onGate keeps the gate and re-evaluates the sessions that are still to come and the plans
+// that are open.
 func (a *App) onGate(ctx context.Context, tx *sqldb.Tx, m gateMove, g store.Gate) error {
 	head, err := store.LockHead(tx, m.GetClinicId(), m.GetPatientId())
 	if err != nil {
@@ -99,7 +100,11 @@ func (a *App) onGate(ctx context.Context, tx *sqldb.Tx, m gateMove, g store.Gate
 	if err != nil {
 		return err
 	}
-	return raiseBlocks(ctx, tx, head, g.Blocks, toCome(entries, tx))
+	coming := toCome(entries, tx)
+	if err := raiseBlocks(ctx, tx, head, g.Blocks, coming); err != nil {
+		return err
+	}
+	return raisePlanBlocks(ctx, tx, head, g.Blocks, coming)
 }
 
 // toCome are the sessions among the entries that are claimed or booked and have not begun.
