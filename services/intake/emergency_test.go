@@ -12,9 +12,9 @@ import (
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
-// F029: only age and chest pain answered; the answer to the saving already carries the
+// Only age and chest pain answered; the answer to the saving already carries the
 // finding, the task is there and the gate closed before the patient goes on.
-func TestEmergencyAnswerActsAtOnce(t *testing.T) {
+func TestF029EmergencyAnswerActsAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		i := w.answer(w.patient(), w.start(w.patient()), map[string]any{"age": 58, "chest_pain": "yes"})

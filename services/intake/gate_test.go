@@ -83,7 +83,7 @@ func (w *world) fact(question string, value *structpb.Value) int64 {
 
 // F037: an injury blocks manipulation until a clinician records the examination; and what
 // is known keeps watching after the form.
-func TestFactsChangeTheGate(t *testing.T) {
+func TestF037FactsChangeTheGate(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		i := w.triaged(map[string]any{"trauma": "minor", "trauma_days": 3, "trauma_assessed": "no"})
@@ -251,7 +251,7 @@ func TestMiniScreen(t *testing.T) {
 }
 
 // F031: a SELF_CARE result; four days later the patient gets worse.
-func TestGettingWorse(t *testing.T) {
+func TestF031GettingWorse(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		i := w.triaged(nil)

@@ -178,6 +178,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.languageRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
 	rows = append(rows, s.ruleRoutes()...)
+	rows = append(rows, s.rescreenRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
 	rows = append(rows, s.calendarRoutes()...)
 	rows = append(rows, s.courseRoutes()...)

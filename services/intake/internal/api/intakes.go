@@ -89,6 +89,19 @@ func (s *intakes) ReportWorsening(ctx context.Context, in *intakev1.ReportWorsen
 	return &intakev1.ReportWorseningResponse{Intake: intake(v)}, nil
 }
 
+// RecordRescreen: see app.RecordRescreen.
+func (s *intakes) RecordRescreen(ctx context.Context, in *intakev1.RecordRescreenRequest) (*intakev1.RecordRescreenResponse, error) {
+	got, err := s.app.RecordRescreen(ctx, in.GetIntakeId(), in.GetOutcome(), requestid.Fingerprint(in))
+	if err != nil {
+		return nil, err
+	}
+	out := &intakev1.RecordRescreenResponse{Outcome: got.Outcome, NewIntakeId: got.NewIntakeID}
+	for _, k := range got.Offered {
+		out.OfferedKinds = append(out.OfferedKinds, string(k))
+	}
+	return out, nil
+}
+
 // ListAnswerRevisions: see app.ListRevisions.
 func (s *intakes) ListAnswerRevisions(ctx context.Context, in *intakev1.ListAnswerRevisionsRequest) (*intakev1.ListAnswerRevisionsResponse, error) {
 	rows, err := s.app.ListRevisions(ctx, in.GetIntakeId())

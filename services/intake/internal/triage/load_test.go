@@ -251,3 +251,18 @@ func TestConditionsInCEL(t *testing.T) {
 		}
 	}
 }
+
+// A rule in CEL that no answers can fulfil, and English that is too hard to read, are refused
+// as well.
+func TestLoadRefusesDeadCELAndHardEnglish(t *testing.T) {
+	t.Parallel()
+	refuse(t, set("rules", "C22", "when", `has(answer.nrs) && answer.nrs > 7 && answer.nrs < 3`), "rules[C22].when: no answers can fulfil it")
+	refuse(t, set("rules", "C22", "when", `has(answer.fever) && answer.fever == "yes" && answer.fever == "no"`), "rules[C22].when: no answers can fulfil it")
+	refuse(t, func(doc map[string]any) {
+		hard := "Characterise comprehensively the longitudinal constellation of musculoskeletal manifestations experienced " +
+			"contemporaneously with the aforementioned neurological symptomatology, notwithstanding pharmacological intervention."
+		for _, e := range doc["questions"].([]any) {
+			e.(map[string]any)["help"] = map[string]any{"en": hard}
+		}
+	}, "texts.en: Flesch-Kincaid grade")
+}

@@ -715,6 +715,134 @@ func (x *ReportWorseningResponse) GetIntake() *Intake {
 	return nil
 }
 
+// RecordRescreenRequest says how the patient is.
+type RecordRescreenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The form.
+	IntakeId string `protobuf:"bytes,1,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	// BETTER, NOT_BETTER or WORSE.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Makes a retry harmless.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordRescreenRequest) Reset() {
+	*x = RecordRescreenRequest{}
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRescreenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRescreenRequest) ProtoMessage() {}
+
+func (x *RecordRescreenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRescreenRequest.ProtoReflect.Descriptor instead.
+func (*RecordRescreenRequest) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RecordRescreenRequest) GetIntakeId() string {
+	if x != nil {
+		return x.IntakeId
+	}
+	return ""
+}
+
+func (x *RecordRescreenRequest) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *RecordRescreenRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// RecordRescreenResponse says what follows.
+type RecordRescreenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was recorded.
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Kinds of visits offered, for example INITIAL_ASSESSMENT; none when better.
+	OfferedKinds []string `protobuf:"bytes,2,rep,name=offered_kinds,json=offeredKinds,proto3" json:"offered_kinds,omitempty"`
+	// The new form to fill in; empty unless worse.
+	NewIntakeId   string `protobuf:"bytes,3,opt,name=new_intake_id,json=newIntakeId,proto3" json:"new_intake_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordRescreenResponse) Reset() {
+	*x = RecordRescreenResponse{}
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRescreenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRescreenResponse) ProtoMessage() {}
+
+func (x *RecordRescreenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRescreenResponse.ProtoReflect.Descriptor instead.
+func (*RecordRescreenResponse) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RecordRescreenResponse) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *RecordRescreenResponse) GetOfferedKinds() []string {
+	if x != nil {
+		return x.OfferedKinds
+	}
+	return nil
+}
+
+func (x *RecordRescreenResponse) GetNewIntakeId() string {
+	if x != nil {
+		return x.NewIntakeId
+	}
+	return ""
+}
+
 // ListAnswerRevisionsRequest names a form.
 type ListAnswerRevisionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -726,7 +854,7 @@ type ListAnswerRevisionsRequest struct {
 
 func (x *ListAnswerRevisionsRequest) Reset() {
 	*x = ListAnswerRevisionsRequest{}
-	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[12]
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +866,7 @@ func (x *ListAnswerRevisionsRequest) String() string {
 func (*ListAnswerRevisionsRequest) ProtoMessage() {}
 
 func (x *ListAnswerRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[12]
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +879,7 @@ func (x *ListAnswerRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnswerRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnswerRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{12}
+	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListAnswerRevisionsRequest) GetIntakeId() string {
@@ -772,7 +900,7 @@ type ListAnswerRevisionsResponse struct {
 
 func (x *ListAnswerRevisionsResponse) Reset() {
 	*x = ListAnswerRevisionsResponse{}
-	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[13]
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +912,7 @@ func (x *ListAnswerRevisionsResponse) String() string {
 func (*ListAnswerRevisionsResponse) ProtoMessage() {}
 
 func (x *ListAnswerRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[13]
+	mi := &file_upright_intake_v1_intake_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +925,7 @@ func (x *ListAnswerRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnswerRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnswerRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{13}
+	return file_upright_intake_v1_intake_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListAnswerRevisionsResponse) GetRevisions() []*AnswerRevision {
@@ -865,18 +993,29 @@ const file_upright_intake_v1_intake_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"L\n" +
 	"\x17ReportWorseningResponse\x121\n" +
-	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"D\n" +
+	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"\xa4\x01\n" +
+	"\x15RecordRescreenRequest\x12&\n" +
+	"\tintake_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\x12:\n" +
+	"\aoutcome\x18\x02 \x01(\tB \xbaH\x1dr\x1bR\x06BETTERR\n" +
+	"NOT_BETTERR\x05WORSER\aoutcome\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"{\n" +
+	"\x16RecordRescreenResponse\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12#\n" +
+	"\roffered_kinds\x18\x02 \x03(\tR\fofferedKinds\x12\"\n" +
+	"\rnew_intake_id\x18\x03 \x01(\tR\vnewIntakeId\"D\n" +
 	"\x1aListAnswerRevisionsRequest\x12&\n" +
 	"\tintake_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\"^\n" +
 	"\x1bListAnswerRevisionsResponse\x12?\n" +
-	"\trevisions\x18\x01 \x03(\v2!.upright.intake.v1.AnswerRevisionR\trevisions2\xb4\b\n" +
+	"\trevisions\x18\x01 \x03(\v2!.upright.intake.v1.AnswerRevisionR\trevisions2\xd1\t\n" +
 	"\rIntakeService\x12\x88\x01\n" +
 	"\fCreateIntake\x12&.upright.intake.v1.CreateIntakeRequest\x1a'.upright.intake.v1.CreateIntakeResponse\"'\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x18:\x01*b\x06intake\"\v/v1/intakes\x12\x88\x01\n" +
 	"\tGetIntake\x12#.upright.intake.v1.GetIntakeRequest\x1a$.upright.intake.v1.GetIntakeResponse\"0\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02!b\x06intake\x12\x17/v1/intakes/{intake_id}\x12z\n" +
 	"\vListIntakes\x12%.upright.intake.v1.ListIntakesRequest\x1a&.upright.intake.v1.ListIntakesResponse\"\x1c\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/intakes\x12\x93\x01\n" +
 	"\fUpdateIntake\x12&.upright.intake.v1.UpdateIntakeRequest\x1a'.upright.intake.v1.UpdateIntakeResponse\"2\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02$:\x01*b\x06intake2\x17/v1/intakes/{intake_id}\x12\x9a\x01\n" +
 	"\fSubmitIntake\x12&.upright.intake.v1.SubmitIntakeRequest\x1a'.upright.intake.v1.SubmitIntakeResponse\"9\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02+:\x01*b\x06intake\"\x1e/v1/intakes/{intake_id}:submit\x12\xac\x01\n" +
-	"\x0fReportWorsening\x12).upright.intake.v1.ReportWorseningRequest\x1a*.upright.intake.v1.ReportWorseningResponse\"B\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x024:\x01*b\x06intake\"'/v1/intakes/{intake_id}:reportWorsening\x12\xae\x01\n" +
+	"\x0fReportWorsening\x12).upright.intake.v1.ReportWorseningRequest\x1a*.upright.intake.v1.ReportWorseningResponse\"B\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x024:\x01*b\x06intake\"'/v1/intakes/{intake_id}:reportWorsening\x12\x9a\x01\n" +
+	"\x0eRecordRescreen\x12(.upright.intake.v1.RecordRescreenRequest\x1a).upright.intake.v1.RecordRescreenResponse\"3\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/intakes/{intake_id}:rescreen\x12\xae\x01\n" +
 	"\x13ListAnswerRevisions\x12-.upright.intake.v1.ListAnswerRevisionsRequest\x1a..upright.intake.v1.ListAnswerRevisionsResponse\"8\xaa\xbb\x18\x04\x12\x02\x01\x03\x82\xd3\xe4\x93\x02*\x12(/v1/intakes/{intake_id}/answer-revisionsB\xdc\x01\n" +
 	"\x15com.upright.intake.v1B\x12IntakeServiceProtoP\x01ZIgithub.com/upright-clinic/upright/proto/gen/go/upright/intake/v1;intakev1\xa2\x02\x03UIX\xaa\x02\x11Upright.Intake.V1\xca\x02\x11Upright\\Intake\\V1\xe2\x02\x1dUpright\\Intake\\V1\\GPBMetadata\xea\x02\x13Upright::Intake::V1b\x06proto3"
 
@@ -892,7 +1031,7 @@ func file_upright_intake_v1_intake_service_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_intake_service_proto_rawDescData
 }
 
-var file_upright_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_upright_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_upright_intake_v1_intake_service_proto_goTypes = []any{
 	(*CreateIntakeRequest)(nil),         // 0: upright.intake.v1.CreateIntakeRequest
 	(*CreateIntakeResponse)(nil),        // 1: upright.intake.v1.CreateIntakeResponse
@@ -906,43 +1045,47 @@ var file_upright_intake_v1_intake_service_proto_goTypes = []any{
 	(*SubmitIntakeResponse)(nil),        // 9: upright.intake.v1.SubmitIntakeResponse
 	(*ReportWorseningRequest)(nil),      // 10: upright.intake.v1.ReportWorseningRequest
 	(*ReportWorseningResponse)(nil),     // 11: upright.intake.v1.ReportWorseningResponse
-	(*ListAnswerRevisionsRequest)(nil),  // 12: upright.intake.v1.ListAnswerRevisionsRequest
-	(*ListAnswerRevisionsResponse)(nil), // 13: upright.intake.v1.ListAnswerRevisionsResponse
-	nil,                                 // 14: upright.intake.v1.UpdateIntakeRequest.AnswersEntry
-	nil,                                 // 15: upright.intake.v1.UpdateIntakeRequest.TypedEntry
-	(*Intake)(nil),                      // 16: upright.intake.v1.Intake
-	(*AnswerRevision)(nil),              // 17: upright.intake.v1.AnswerRevision
-	(*structpb.Value)(nil),              // 18: google.protobuf.Value
-	(*TypedAnswer)(nil),                 // 19: upright.intake.v1.TypedAnswer
+	(*RecordRescreenRequest)(nil),       // 12: upright.intake.v1.RecordRescreenRequest
+	(*RecordRescreenResponse)(nil),      // 13: upright.intake.v1.RecordRescreenResponse
+	(*ListAnswerRevisionsRequest)(nil),  // 14: upright.intake.v1.ListAnswerRevisionsRequest
+	(*ListAnswerRevisionsResponse)(nil), // 15: upright.intake.v1.ListAnswerRevisionsResponse
+	nil,                                 // 16: upright.intake.v1.UpdateIntakeRequest.AnswersEntry
+	nil,                                 // 17: upright.intake.v1.UpdateIntakeRequest.TypedEntry
+	(*Intake)(nil),                      // 18: upright.intake.v1.Intake
+	(*AnswerRevision)(nil),              // 19: upright.intake.v1.AnswerRevision
+	(*structpb.Value)(nil),              // 20: google.protobuf.Value
+	(*TypedAnswer)(nil),                 // 21: upright.intake.v1.TypedAnswer
 }
 var file_upright_intake_v1_intake_service_proto_depIdxs = []int32{
-	16, // 0: upright.intake.v1.CreateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	16, // 1: upright.intake.v1.GetIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	16, // 2: upright.intake.v1.ListIntakesResponse.intakes:type_name -> upright.intake.v1.Intake
-	14, // 3: upright.intake.v1.UpdateIntakeRequest.answers:type_name -> upright.intake.v1.UpdateIntakeRequest.AnswersEntry
-	15, // 4: upright.intake.v1.UpdateIntakeRequest.typed:type_name -> upright.intake.v1.UpdateIntakeRequest.TypedEntry
-	16, // 5: upright.intake.v1.UpdateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	16, // 6: upright.intake.v1.SubmitIntakeResponse.intake:type_name -> upright.intake.v1.Intake
-	16, // 7: upright.intake.v1.ReportWorseningResponse.intake:type_name -> upright.intake.v1.Intake
-	17, // 8: upright.intake.v1.ListAnswerRevisionsResponse.revisions:type_name -> upright.intake.v1.AnswerRevision
-	18, // 9: upright.intake.v1.UpdateIntakeRequest.AnswersEntry.value:type_name -> google.protobuf.Value
-	19, // 10: upright.intake.v1.UpdateIntakeRequest.TypedEntry.value:type_name -> upright.intake.v1.TypedAnswer
+	18, // 0: upright.intake.v1.CreateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	18, // 1: upright.intake.v1.GetIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	18, // 2: upright.intake.v1.ListIntakesResponse.intakes:type_name -> upright.intake.v1.Intake
+	16, // 3: upright.intake.v1.UpdateIntakeRequest.answers:type_name -> upright.intake.v1.UpdateIntakeRequest.AnswersEntry
+	17, // 4: upright.intake.v1.UpdateIntakeRequest.typed:type_name -> upright.intake.v1.UpdateIntakeRequest.TypedEntry
+	18, // 5: upright.intake.v1.UpdateIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	18, // 6: upright.intake.v1.SubmitIntakeResponse.intake:type_name -> upright.intake.v1.Intake
+	18, // 7: upright.intake.v1.ReportWorseningResponse.intake:type_name -> upright.intake.v1.Intake
+	19, // 8: upright.intake.v1.ListAnswerRevisionsResponse.revisions:type_name -> upright.intake.v1.AnswerRevision
+	20, // 9: upright.intake.v1.UpdateIntakeRequest.AnswersEntry.value:type_name -> google.protobuf.Value
+	21, // 10: upright.intake.v1.UpdateIntakeRequest.TypedEntry.value:type_name -> upright.intake.v1.TypedAnswer
 	0,  // 11: upright.intake.v1.IntakeService.CreateIntake:input_type -> upright.intake.v1.CreateIntakeRequest
 	2,  // 12: upright.intake.v1.IntakeService.GetIntake:input_type -> upright.intake.v1.GetIntakeRequest
 	4,  // 13: upright.intake.v1.IntakeService.ListIntakes:input_type -> upright.intake.v1.ListIntakesRequest
 	6,  // 14: upright.intake.v1.IntakeService.UpdateIntake:input_type -> upright.intake.v1.UpdateIntakeRequest
 	8,  // 15: upright.intake.v1.IntakeService.SubmitIntake:input_type -> upright.intake.v1.SubmitIntakeRequest
 	10, // 16: upright.intake.v1.IntakeService.ReportWorsening:input_type -> upright.intake.v1.ReportWorseningRequest
-	12, // 17: upright.intake.v1.IntakeService.ListAnswerRevisions:input_type -> upright.intake.v1.ListAnswerRevisionsRequest
-	1,  // 18: upright.intake.v1.IntakeService.CreateIntake:output_type -> upright.intake.v1.CreateIntakeResponse
-	3,  // 19: upright.intake.v1.IntakeService.GetIntake:output_type -> upright.intake.v1.GetIntakeResponse
-	5,  // 20: upright.intake.v1.IntakeService.ListIntakes:output_type -> upright.intake.v1.ListIntakesResponse
-	7,  // 21: upright.intake.v1.IntakeService.UpdateIntake:output_type -> upright.intake.v1.UpdateIntakeResponse
-	9,  // 22: upright.intake.v1.IntakeService.SubmitIntake:output_type -> upright.intake.v1.SubmitIntakeResponse
-	11, // 23: upright.intake.v1.IntakeService.ReportWorsening:output_type -> upright.intake.v1.ReportWorseningResponse
-	13, // 24: upright.intake.v1.IntakeService.ListAnswerRevisions:output_type -> upright.intake.v1.ListAnswerRevisionsResponse
-	18, // [18:25] is the sub-list for method output_type
-	11, // [11:18] is the sub-list for method input_type
+	12, // 17: upright.intake.v1.IntakeService.RecordRescreen:input_type -> upright.intake.v1.RecordRescreenRequest
+	14, // 18: upright.intake.v1.IntakeService.ListAnswerRevisions:input_type -> upright.intake.v1.ListAnswerRevisionsRequest
+	1,  // 19: upright.intake.v1.IntakeService.CreateIntake:output_type -> upright.intake.v1.CreateIntakeResponse
+	3,  // 20: upright.intake.v1.IntakeService.GetIntake:output_type -> upright.intake.v1.GetIntakeResponse
+	5,  // 21: upright.intake.v1.IntakeService.ListIntakes:output_type -> upright.intake.v1.ListIntakesResponse
+	7,  // 22: upright.intake.v1.IntakeService.UpdateIntake:output_type -> upright.intake.v1.UpdateIntakeResponse
+	9,  // 23: upright.intake.v1.IntakeService.SubmitIntake:output_type -> upright.intake.v1.SubmitIntakeResponse
+	11, // 24: upright.intake.v1.IntakeService.ReportWorsening:output_type -> upright.intake.v1.ReportWorseningResponse
+	13, // 25: upright.intake.v1.IntakeService.RecordRescreen:output_type -> upright.intake.v1.RecordRescreenResponse
+	15, // 26: upright.intake.v1.IntakeService.ListAnswerRevisions:output_type -> upright.intake.v1.ListAnswerRevisionsResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -961,7 +1104,7 @@ func file_upright_intake_v1_intake_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_intake_service_proto_rawDesc), len(file_upright_intake_v1_intake_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	IntakeService_UpdateIntake_FullMethodName        = "/upright.intake.v1.IntakeService/UpdateIntake"
 	IntakeService_SubmitIntake_FullMethodName        = "/upright.intake.v1.IntakeService/SubmitIntake"
 	IntakeService_ReportWorsening_FullMethodName     = "/upright.intake.v1.IntakeService/ReportWorsening"
+	IntakeService_RecordRescreen_FullMethodName      = "/upright.intake.v1.IntakeService/RecordRescreen"
 	IntakeService_ListAnswerRevisions_FullMethodName = "/upright.intake.v1.IntakeService/ListAnswerRevisions"
 )
 
@@ -52,6 +53,11 @@ type IntakeServiceClient interface {
 	// ReportWorsening voids the result of a submitted form and starts a new one with
 	// course = worsening filled in.
 	ReportWorsening(ctx context.Context, in *ReportWorseningRequest, opts ...grpc.CallOption) (*ReportWorseningResponse, error)
+	// RecordRescreen says how a patient with a mild result is now: on the day that the advice
+	// names, or any day before. NOT_BETTER offers a visit; WORSE voids the result and starts a
+	// new form, as ReportWorsening does. NOT_FOUND; FAILED_PRECONDITION: NOT_SUBMITTED for a
+	// draft, NO_RESCREEN for a result that a clinician looks at anyway.
+	RecordRescreen(ctx context.Context, in *RecordRescreenRequest, opts ...grpc.CallOption) (*RecordRescreenResponse, error)
 	// ListAnswerRevisions returns every answer ever given on a form, by question and time.
 	ListAnswerRevisions(ctx context.Context, in *ListAnswerRevisionsRequest, opts ...grpc.CallOption) (*ListAnswerRevisionsResponse, error)
 }
@@ -124,6 +130,16 @@ func (c *intakeServiceClient) ReportWorsening(ctx context.Context, in *ReportWor
 	return out, nil
 }
 
+func (c *intakeServiceClient) RecordRescreen(ctx context.Context, in *RecordRescreenRequest, opts ...grpc.CallOption) (*RecordRescreenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordRescreenResponse)
+	err := c.cc.Invoke(ctx, IntakeService_RecordRescreen_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *intakeServiceClient) ListAnswerRevisions(ctx context.Context, in *ListAnswerRevisionsRequest, opts ...grpc.CallOption) (*ListAnswerRevisionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAnswerRevisionsResponse)
@@ -158,6 +174,11 @@ type IntakeServiceServer interface {
 	// ReportWorsening voids the result of a submitted form and starts a new one with
 	// course = worsening filled in.
 	ReportWorsening(context.Context, *ReportWorseningRequest) (*ReportWorseningResponse, error)
+	// RecordRescreen says how a patient with a mild result is now: on the day that the advice
+	// names, or any day before. NOT_BETTER offers a visit; WORSE voids the result and starts a
+	// new form, as ReportWorsening does. NOT_FOUND; FAILED_PRECONDITION: NOT_SUBMITTED for a
+	// draft, NO_RESCREEN for a result that a clinician looks at anyway.
+	RecordRescreen(context.Context, *RecordRescreenRequest) (*RecordRescreenResponse, error)
 	// ListAnswerRevisions returns every answer ever given on a form, by question and time.
 	ListAnswerRevisions(context.Context, *ListAnswerRevisionsRequest) (*ListAnswerRevisionsResponse, error)
 	mustEmbedUnimplementedIntakeServiceServer()
@@ -187,6 +208,9 @@ func (UnimplementedIntakeServiceServer) SubmitIntake(context.Context, *SubmitInt
 }
 func (UnimplementedIntakeServiceServer) ReportWorsening(context.Context, *ReportWorseningRequest) (*ReportWorseningResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportWorsening not implemented")
+}
+func (UnimplementedIntakeServiceServer) RecordRescreen(context.Context, *RecordRescreenRequest) (*RecordRescreenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordRescreen not implemented")
 }
 func (UnimplementedIntakeServiceServer) ListAnswerRevisions(context.Context, *ListAnswerRevisionsRequest) (*ListAnswerRevisionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAnswerRevisions not implemented")
@@ -320,6 +344,24 @@ func _IntakeService_ReportWorsening_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IntakeService_RecordRescreen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordRescreenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).RecordRescreen(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_RecordRescreen_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).RecordRescreen(ctx, req.(*RecordRescreenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IntakeService_ListAnswerRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAnswerRevisionsRequest)
 	if err := dec(in); err != nil {
@@ -368,6 +410,10 @@ var IntakeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportWorsening",
 			Handler:    _IntakeService_ReportWorsening_Handler,
+		},
+		{
+			MethodName: "RecordRescreen",
+			Handler:    _IntakeService_RecordRescreen_Handler,
 		},
 		{
 			MethodName: "ListAnswerRevisions",
