@@ -2,14 +2,15 @@
 // patient, and whether one more session of it is allowed.
 //
 // Owns: templates, plans and their courses, entitlements, the injection ledger, medicines,
-// referrals, issues, the pain diary, outcomes.
+// referrals, issues, the pain diary, outcomes, notes, examinations, home programmes.
 //
 // Asks: booking what became of a claim; directory for patients, practitioners and clinics;
 // intake for what is known against kinds of care.
 //
 // Emits: PlanActivated, PlanChanged, PlanClosed, SessionsClaimed, SessionsConfirmed,
 // SessionsReleased, SessionsWithdrawn, InjectionRecorded, IssueRaised, IssueResolved,
-// DiaryEntryAdded, OutcomeRecorded, ReferralProposed, ReferralChanged.
+// DiaryEntryAdded, OutcomeRecorded, HomeProgrammeChanged, NoteSigned, ExaminationRecorded,
+// ReferralProposed, ReferralChanged.
 //
 // Hears: AppointmentBooked, AppointmentRescheduled, AppointmentCancelled,
 // AppointmentCompleted, AppointmentNoShow, EntitlementVoided, IntakeTriaged,
@@ -36,8 +37,10 @@ import (
 	"github.com/upright-clinic/upright/services/plans/internal/api"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/diary"
+	"github.com/upright-clinic/upright/services/plans/internal/homecare"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
+	"github.com/upright-clinic/upright/services/plans/internal/note"
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/peer"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
@@ -62,6 +65,8 @@ type Config struct {
 	// InstrumentFile is a pack of outcome instruments to use instead of the one that ships, as
 	// JSON: for example with instruments that the clinic has a licence for.
 	InstrumentFile string
+	// HomeLibraryFile is a library of home items to use instead of the one that ships, as JSON.
+	HomeLibraryFile string
 	// ResolveAfter is how old a claim without an outcome gets before booking is asked; 0
 	// means ten minutes. It frees nothing by itself.
 	ResolveAfter time.Duration
@@ -89,13 +94,16 @@ func migrations() []sqldb.Set {
 func New(ctx context.Context, cfg Config, kit daemon.Kit) (*Service, error) {
 	settings := app.Config{
 		ResolveAfter: cmp.Or(cfg.ResolveAfter, 10*time.Minute), Steroids: steroid.Standard(), Medicines: medication.Standard(),
-		Diary: diary.Standard(), Aftercare: aftercare.Standard(), Referrals: referral.Standard(),
+		Diary: diary.Standard(), Notes: note.Standard(), Aftercare: aftercare.Standard(), Referrals: referral.Standard(),
 	}
 	var err error
 	if settings.Catalogue, err = catalogue(cfg.CatalogueFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)
 	}
 	if settings.Policy, err = policy(cfg.PolicyFile); err != nil {
+		return nil, fmt.Errorf("plans: %w", err)
+	}
+	if settings.Home, err = library(cfg.HomeLibraryFile); err != nil {
 		return nil, fmt.Errorf("plans: %w", err)
 	}
 	if settings.Outcomes, err = instruments(cfg.InstrumentFile); err != nil {
@@ -153,6 +161,17 @@ func policy(file string) (injection.Policy, error) {
 		return injection.Policy{}, err
 	}
 	return injection.ParsePolicy(data)
+}
+
+func library(file string) (homecare.Library, error) {
+	if file == "" {
+		return homecare.Standard(), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return homecare.Library{}, err
+	}
+	return homecare.Parse(data)
 }
 
 // instruments reads the clinic's own pack; what it may show is between the clinic and the

@@ -25,6 +25,9 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	plansv1.RegisterDiaryServiceServer(r, diaryServer{app: a})
 	plansv1.RegisterOutcomeServiceServer(r, outcomeServer{app: a})
 	plansv1.RegisterReferralServiceServer(r, referralServer{app: a})
+	plansv1.RegisterHomeProgrammeServiceServer(r, homeServer{app: a})
+	plansv1.RegisterSessionNoteServiceServer(r, noteServer{app: a})
+	plansv1.RegisterExaminationServiceServer(r, examinationServer{app: a})
 }
 
 // date reads a civil date; empty is none. INVALID_ARGUMENT names the field when the day

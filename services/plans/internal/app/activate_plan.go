@@ -36,7 +36,11 @@ func (a *App) ActivatePlan(ctx context.Context, ref PlanRef) (PlanView, error) {
 		if !known {
 			return nil, missing{gate: true}
 		}
-		cs.Blocks = gate.Blocks
+		blocked, err := store.Blocked(tx, clinicID, head.PatientID)
+		if err != nil {
+			return nil, err
+		}
+		cs.Blocks = a.alsoExamined(gate.Blocks, blocked)
 		if cs.ConservativeSessions, err = store.Conservative(tx, clinicID, head.PatientID); err != nil {
 			return nil, err
 		}

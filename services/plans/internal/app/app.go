@@ -13,8 +13,10 @@ import (
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/aftercare"
 	"github.com/upright-clinic/upright/services/plans/internal/diary"
+	"github.com/upright-clinic/upright/services/plans/internal/homecare"
 	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/medication"
+	"github.com/upright-clinic/upright/services/plans/internal/note"
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/referral"
@@ -71,6 +73,10 @@ type Config struct {
 	Aftercare aftercare.Rules
 	// Referrals is to whom and for what the clinic refers.
 	Referrals referral.Catalogue
+	// Home is what home programmes are made of.
+	Home homecare.Library
+	// Notes are the rules of notes and examinations.
+	Notes note.Rules
 	// CaughtUp waits until booking's log has been read to the end it had after the start,
 	// or until ctx ends: before that nothing is granted.
 	CaughtUp func(ctx context.Context) error

@@ -231,7 +231,7 @@ func (a *App) whileHeld(ctx context.Context, tx *sqldb.Tx, head store.Head, e st
 		return bookedTooLate(ctx, tx, head, RulePlanPaused, standing.Plan, e)
 	case plan.Draft, plan.Active:
 	}
-	return raiseBlocks(ctx, tx, head, standing.Blocks, []store.Entry{e})
+	return raiseBlocks(ctx, tx, head, a.alsoExamined(standing.Blocks, standing.Examined), []store.Entry{e})
 }
 
 // bookedTooLate raises the issue of a session that was claimed before its plan was closed or

@@ -248,7 +248,7 @@ func (a *App) situation(tx *sqldb.Tx, standing store.Standing, entries []store.E
 	}
 	return plan.Situation{
 		Plan: standing.Plan, Course: course, Discipline: limits, Asked: c.Discipline, Practitioner: standing.Practitioner,
-		Blocks: standing.Blocks, Today: today, Sessions: sessions, Stalled: stalled,
+		Blocks: a.alsoExamined(standing.Blocks, standing.Examined), Today: today, Sessions: sessions, Stalled: stalled,
 		Injections: injectionRecords(entries), Policy: a.cfg.Policy,
 	}, nil
 }

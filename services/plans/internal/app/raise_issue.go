@@ -28,6 +28,8 @@ const (
 	RulePlanPaused    = "PLAN_PAUSED"              // booked under a plan that is paused
 	RuleReviewDue     = "REVIEW_DUE"               // a review point was reached
 	RuleDiary         = "DIARY"                    // a patient's diary says that somebody must look
+	RuleNeuro         = "NEURO_ABNORMAL"           // an examination forbids manual and needle care
+	RuleBend          = "FORWARD_BEND"             // a curve is to be referred or looked at again
 )
 
 // States of an issue.

@@ -271,11 +271,3 @@ func cell(text string) string {
 	}
 	return text
 }
-
-// sided reports whether an item of the home programme is done on each side.
-func (a *App) sided(code string) bool { return code == "STAND_ROTATE" || code == "NECK_STRETCH" }
-
-// adherence gives how much of the home programme was done.
-func (a *App) adherence(_ *sqldb.Tx, _, _ string, _ Period, _ []diary.Day) ([]Adherence, error) {
-	return nil, nil
-}

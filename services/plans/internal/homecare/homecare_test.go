@@ -263,8 +263,11 @@ func times(slots []Slot, code string) string {
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	made, err := Standard().Complete(Programme{Start: day1, WakeFrom: 8 * 60, WakeTo: 22 * 60, Items: []Setting{
-		{Code: "COLD", Interval: 180}, {Code: "BALL_ROLL"}, {Code: "KNEEL_REACH", PerDay: 4},
-		{Code: "POSTURE", WorkFrom: 9 * 60, WorkTo: 17 * 60}, {Code: "REST_FROM_TRIGGER"},
+		{Code: "COLD", Interval: 180},
+		{Code: "BALL_ROLL"},
+		{Code: "KNEEL_REACH", PerDay: 4},
+		{Code: "POSTURE", WorkFrom: 9 * 60, WorkTo: 17 * 60},
+		{Code: "REST_FROM_TRIGGER"},
 	}}, nil)
 	if err != nil {
 		t.Fatal(err)

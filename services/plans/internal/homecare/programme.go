@@ -63,8 +63,10 @@ type numbered struct {
 
 func (i Item) numbers(s *Setting) []numbered {
 	return []numbered{
-		{"hold_seconds", &s.Hold, i.Hold}, {"repetitions", &s.Repetitions, i.Repetitions},
-		{"minutes", &s.Minutes, i.Minutes}, {"per_day", &s.PerDay, i.PerDay},
+		{"hold_seconds", &s.Hold, i.Hold},
+		{"repetitions", &s.Repetitions, i.Repetitions},
+		{"minutes", &s.Minutes, i.Minutes},
+		{"per_day", &s.PerDay, i.PerDay},
 	}
 }
 

@@ -89,7 +89,7 @@ func PointTo(tx *sqldb.Tx, clinicID, patientID, survivor string) error {
 var personal = []string{
 	"ledger", "plans", "issues",
 	"medications", "medication_doses",
-	"diary_entries", "outcomes",
+	"diary_entries", "outcomes", "home_programmes", "session_notes", "examinations",
 	"referrals", "treatment_trials", "implants",
 }
 

@@ -126,6 +126,8 @@ type Standing struct {
 	// GateKnown is false when intake was never asked about the patient.
 	GateKnown bool
 	Blocks    plan.Blocks
+	// Examined: an examination forbids care until it is cleared.
+	Examined bool
 	// PractitionerKnown is false when directory was never asked about the practitioner.
 	PractitionerKnown bool
 	Practitioner      plan.Practitioner
@@ -139,12 +141,13 @@ func StandingOf(tx *sqldb.Tx, clinicID, planID, practitionerID string) (Standing
 	var s Standing
 	var hard, soft, profession, credentials, zone sql.NullString
 	p, err := scanPlan(tx.QueryRow(`SELECT p.plan_id, p.patient_id, p.origin_patient_id, p.state, p.start_date, p.expire_date, p.body,
-		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession, r.credentials, c.time_zone
+		p.created_at, p.activated_at, p.closed_at, p.version, g.hard, g.soft, r.profession, r.credentials, c.time_zone,
+		EXISTS (SELECT 1 FROM examinations x WHERE x.clinic_id = p.clinic_id AND x.patient_id = p.patient_id AND x.blocking)
 		FROM plans p
 		LEFT JOIN clinics c ON c.clinic_id = p.clinic_id
 		LEFT JOIN patient_gates g ON g.clinic_id = p.clinic_id AND g.patient_id = p.patient_id
 		LEFT JOIN practitioners r ON r.clinic_id = p.clinic_id AND r.practitioner_id = $3
-		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession, &credentials, &zone)
+		WHERE p.clinic_id = $1 AND p.plan_id = $2`, clinicID, planID, practitionerID), &hard, &soft, &profession, &credentials, &zone, &s.Examined)
 	if err != nil {
 		return Standing{}, none(err, "plan")
 	}

@@ -176,6 +176,234 @@ func (x *OutcomeRecorded) GetLocalDate() string {
 	return ""
 }
 
+// HomeProgrammeChanged: a home programme was issued, changed or ended.
+type HomeProgrammeChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The programme.
+	ProgrammeId string `protobuf:"bytes,3,opt,name=programme_id,json=programmeId,proto3" json:"programme_id,omitempty"`
+	// Version of the programme.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HomeProgrammeChanged) Reset() {
+	*x = HomeProgrammeChanged{}
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HomeProgrammeChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HomeProgrammeChanged) ProtoMessage() {}
+
+func (x *HomeProgrammeChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HomeProgrammeChanged.ProtoReflect.Descriptor instead.
+func (*HomeProgrammeChanged) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_care_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *HomeProgrammeChanged) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *HomeProgrammeChanged) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *HomeProgrammeChanged) GetProgrammeId() string {
+	if x != nil {
+		return x.ProgrammeId
+	}
+	return ""
+}
+
+func (x *HomeProgrammeChanged) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// NoteSigned: a clinician has signed a note, or added to a signed one.
+type NoteSigned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The note.
+	NoteId string `protobuf:"bytes,3,opt,name=note_id,json=noteId,proto3" json:"note_id,omitempty"`
+	// Version of the note.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoteSigned) Reset() {
+	*x = NoteSigned{}
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoteSigned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoteSigned) ProtoMessage() {}
+
+func (x *NoteSigned) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoteSigned.ProtoReflect.Descriptor instead.
+func (*NoteSigned) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_care_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *NoteSigned) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *NoteSigned) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *NoteSigned) GetNoteId() string {
+	if x != nil {
+		return x.NoteId
+	}
+	return ""
+}
+
+func (x *NoteSigned) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// ExaminationRecorded: an examination was recorded or cleared.
+type ExaminationRecorded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The examination.
+	ExaminationId string `protobuf:"bytes,3,opt,name=examination_id,json=examinationId,proto3" json:"examination_id,omitempty"`
+	// RANGE_OF_MOTION, FORWARD_BEND or NEURO.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// True while it forbids manual and needle care.
+	Blocking      bool `protobuf:"varint,5,opt,name=blocking,proto3" json:"blocking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExaminationRecorded) Reset() {
+	*x = ExaminationRecorded{}
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExaminationRecorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExaminationRecorded) ProtoMessage() {}
+
+func (x *ExaminationRecorded) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_care_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExaminationRecorded.ProtoReflect.Descriptor instead.
+func (*ExaminationRecorded) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_care_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ExaminationRecorded) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *ExaminationRecorded) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *ExaminationRecorded) GetExaminationId() string {
+	if x != nil {
+		return x.ExaminationId
+	}
+	return ""
+}
+
+func (x *ExaminationRecorded) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ExaminationRecorded) GetBlocking() bool {
+	if x != nil {
+		return x.Blocking
+	}
+	return false
+}
+
 var File_upright_plans_v1_care_events_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_care_events_proto_rawDesc = "" +
@@ -198,7 +426,27 @@ const file_upright_plans_v1_care_events_proto_rawDesc = "" +
 	"instrument\x18\x04 \x01(\tR\n" +
 	"instrument\x12\x1d\n" +
 	"\n" +
-	"local_date\x18\x05 \x01(\tR\tlocalDateB\xd2\x01\n" +
+	"local_date\x18\x05 \x01(\tR\tlocalDate\"\x8f\x01\n" +
+	"\x14HomeProgrammeChanged\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tR\tpatientId\x12!\n" +
+	"\fprogramme_id\x18\x03 \x01(\tR\vprogrammeId\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\"{\n" +
+	"\n" +
+	"NoteSigned\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tR\tpatientId\x12\x17\n" +
+	"\anote_id\x18\x03 \x01(\tR\x06noteId\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\"\xa8\x01\n" +
+	"\x13ExaminationRecorded\x12\x1b\n" +
+	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tR\tpatientId\x12%\n" +
+	"\x0eexamination_id\x18\x03 \x01(\tR\rexaminationId\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bblocking\x18\x05 \x01(\bR\bblockingB\xd2\x01\n" +
 	"\x14com.upright.plans.v1B\x0fCareEventsProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -213,10 +461,13 @@ func file_upright_plans_v1_care_events_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_care_events_proto_rawDescData
 }
 
-var file_upright_plans_v1_care_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_upright_plans_v1_care_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_upright_plans_v1_care_events_proto_goTypes = []any{
-	(*DiaryEntryAdded)(nil), // 0: upright.plans.v1.DiaryEntryAdded
-	(*OutcomeRecorded)(nil), // 1: upright.plans.v1.OutcomeRecorded
+	(*DiaryEntryAdded)(nil),      // 0: upright.plans.v1.DiaryEntryAdded
+	(*OutcomeRecorded)(nil),      // 1: upright.plans.v1.OutcomeRecorded
+	(*HomeProgrammeChanged)(nil), // 2: upright.plans.v1.HomeProgrammeChanged
+	(*NoteSigned)(nil),           // 3: upright.plans.v1.NoteSigned
+	(*ExaminationRecorded)(nil),  // 4: upright.plans.v1.ExaminationRecorded
 }
 var file_upright_plans_v1_care_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -237,7 +488,7 @@ func file_upright_plans_v1_care_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_care_events_proto_rawDesc), len(file_upright_plans_v1_care_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

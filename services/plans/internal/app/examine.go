@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/note"
+	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/store"
+	"github.com/upright-clinic/upright/services/platform/audit"
+	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/civil"
+	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
+	"github.com/upright-clinic/upright/services/platform/ident"
+	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
+)
+
+// ListProcedureCodes gives what may be done at the sessions of a kind of care, or of any.
+func (a *App) ListProcedureCodes(ctx context.Context, discipline string) ([]note.Procedure, error) {
+	_, _, err := caller(ctx, "")
+	var out []note.Procedure
+	for _, p := range a.cfg.Notes.Procedures {
+		if discipline == "" || slices.Contains(p.Disciplines, discipline) {
+			out = append(out, p)
+		}
+	}
+	return out, err
+}
+
+// ExaminationFact is what was measured.
+type ExaminationFact struct {
+	note.Examination
+	PatientID   string
+	Date        civil.Date // zero: today
+	Note        string
+	Fingerprint []byte // of the request
+}
+
+// RecordExamination keeps an examination and draws the consequences. It fails with the
+// refusals of note.Rules.Examine, with INVALID_ARGUMENT for a date that has not come, and with
+// NOT_FOUND for an unknown patient.
+func (a *App) RecordExamination(ctx context.Context, f ExaminationFact) (store.Examination, error) {
+	p, clinicID, err := caller(ctx, "")
+	if err != nil {
+		return store.Examination{}, err
+	}
+	survivor, err := a.knowPatient(ctx, p, clinicID, f.PatientID)
+	if err != nil {
+		return store.Examination{}, err
+	}
+	result, err := a.cfg.Notes.Examine(&f.Examination)
+	if err != nil {
+		return store.Examination{}, err
+	}
+	today, err := a.today(ctx, clinicID)
+	if err != nil {
+		return store.Examination{}, err
+	}
+	if f.Date.IsZero() {
+		f.Date = today
+	}
+	if f.Date.After(today) {
+		return store.Examination{}, fault.Invalid("local_date", "has not come yet")
+	}
+	e := store.Examination{
+		Examination: f.Examination, ID: ident.New("exm"), OriginPatientID: f.PatientID, Date: f.Date, Findings: result.Findings, Note: f.Note,
+		Blocking: result.Blocking, CreatedBy: p.Subject, Version: 1,
+	}
+	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		id, _, err := requestid.Once(ctx, tx, "ExaminationService.RecordExamination", f.Fingerprint, func() (string, error) {
+			return e.ID, a.keepExamination(ctx, tx, clinicID, survivor, p, e, result)
+		})
+		if err != nil {
+			return err
+		}
+		e, err = store.ExaminationByID(tx, clinicID, survivor, id)
+		return err
+	})
+	return e, err
+}
+
+// keepExamination is the transaction's part.
+func (a *App) keepExamination(ctx context.Context, tx *sqldb.Tx, clinicID, survivor string, p authn.Principal, e store.Examination, result note.Result) error {
+	head, err := store.LockHead(tx, clinicID, survivor)
+	if err != nil {
+		return err
+	}
+	e.PatientID, e.CreatedAt = head.PatientID, tx.Now()
+	if err := store.InsertExamination(tx, clinicID, e); err != nil {
+		return err
+	}
+	if err := a.followExamination(ctx, tx, head, e); err != nil {
+		return err
+	}
+	if result.Clears && slices.Contains(a.cfg.Notes.ClearingProfessions, profession(p)) {
+		if err := a.clearAll(ctx, tx, head, p.Subject, e.ID); err != nil {
+			return err
+		}
+	}
+	return tellExamination(ctx, tx, clinicID, e, "examination.record")
+}
+
+// followExamination raises what a clinician must decide about, and flags booked sessions that an
+// abnormal examination forbids.
+func (a *App) followExamination(ctx context.Context, tx *sqldb.Tx, head store.Head, e store.Examination) error {
+	if e.Blocking {
+		if _, err := raise(ctx, tx, head, store.Issue{Rule: RuleNeuro, Severity: "HIGH", Codes: e.Findings}); err != nil {
+			return err
+		}
+		entries, err := store.EntriesOfPatient(tx, head.ClinicID, head.PatientID)
+		if err != nil {
+			return err
+		}
+		return raiseBlocks(ctx, tx, head, a.alsoExamined(plan.Blocks{}, true), toCome(entries, tx))
+	}
+	severity := map[string]string{note.ScoliosisRefer: "HIGH", note.ScoliosisRecheck: "MODERATE", note.ScoliosisMeasure: "LOW"}
+	for _, f := range e.Findings {
+		if severity[f] == "" {
+			continue
+		}
+		if _, err := raise(ctx, tx, head, store.Issue{Rule: RuleBend, Severity: severity[f], Codes: []string{f}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alsoExamined adds to what is known against care what an abnormal examination forbids (F108).
+func (a *App) alsoExamined(b plan.Blocks, abnormal bool) plan.Blocks {
+	if !abnormal {
+		return b
+	}
+	out := plan.Blocks{Hard: map[string][]string{}}
+	for _, care := range a.cfg.Notes.NeuroBlocks {
+		out.Hard[care] = []string{note.NeuroAbnormal}
+	}
+	return b.And(out)
+}
+
+func tellExamination(ctx context.Context, tx *sqldb.Tx, clinicID string, e store.Examination, action string) error {
+	err := eventlog.Append(ctx, tx, eventlog.Event{
+		AggregateType: "examination", AggregateID: e.ID, AggregateVersion: e.Version,
+		Message: &plansv1.ExaminationRecorded{ClinicId: clinicID, PatientId: e.PatientID, ExaminationId: e.ID, Kind: e.Kind, Blocking: e.Blocking},
+	})
+	if err != nil {
+		return err
+	}
+	return audit.Write(ctx, tx, audit.Entry{Action: action, Resource: e.ID, PatientID: e.PatientID, Facts: map[string]string{"kind": e.Kind}})
+}
+
+// clearAll lifts every block of a person for a later examination that was normal.
+func (a *App) clearAll(ctx context.Context, tx *sqldb.Tx, head store.Head, by, later string) error {
+	list, err := store.Examinations(tx, head.ClinicID, head.PatientID, note.Neuro)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !e.Blocking {
+			continue
+		}
+		if err := lift(ctx, tx, head, &e, by, "normal in "+later); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lift lifts one block, and settles the issue once no other is left.
+func lift(ctx context.Context, tx *sqldb.Tx, head store.Head, e *store.Examination, by, reason string) error {
+	e.ClearedBy, e.ClearedAt, e.ClearReason = by, tx.Now(), reason
+	if err := store.ClearExamination(tx, head.ClinicID, e); err != nil {
+		return err
+	}
+	if err := tellExamination(ctx, tx, head.ClinicID, *e, "examination.clear"); err != nil {
+		return err
+	}
+	still, err := store.Blocked(tx, head.ClinicID, head.PatientID)
+	if err != nil || still {
+		return err
+	}
+	mine := func(i store.Issue) bool {
+		return i.Rule == RuleNeuro || i.Rule == RuleBlocked && slices.Equal(i.Codes, []string{note.NeuroAbnormal})
+	}
+	return settleIssues(tx, head, by, mine)
+}
+
+// ClearExamination lifts what an examination forbids. It fails with PROFESSION_REQUIRED,
+// NOT_FOUND, NOT_BLOCKING and VERSION_MISMATCH.
+func (a *App) ClearExamination(ctx context.Context, patientID, examinationID, etag, reason string, fingerprint []byte) (store.Examination, error) {
+	p, clinicID, err := caller(ctx, "")
+	if err != nil {
+		return store.Examination{}, err
+	}
+	if !slices.Contains(a.cfg.Notes.ClearingProfessions, profession(p)) {
+		return store.Examination{}, fault.New(fault.PermissionDenied, "PROFESSION_REQUIRED", "A physician, physiotherapist or chiropractor clears this.")
+	}
+	survivor, err := a.knowPatient(ctx, p, clinicID, patientID)
+	if err != nil {
+		return store.Examination{}, err
+	}
+	var e store.Examination
+	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, _, err := requestid.OnceAs(ctx, tx, "ExaminationService.ClearExamination", fingerprint, examinationID, func() error {
+			head, err := store.LockHead(tx, clinicID, survivor)
+			if err != nil {
+				return err
+			}
+			e, err := store.ExaminationByID(tx, clinicID, head.PatientID, examinationID)
+			if err != nil {
+				return err
+			}
+			if err := etagMatches(etag, e.Version); err != nil {
+				return err
+			}
+			if !e.Blocking {
+				return fault.New(fault.FailedPrecondition, "NOT_BLOCKING", "The examination forbids nothing.")
+			}
+			return lift(ctx, tx, head, &e, p.Subject, reason)
+		})
+		if err != nil {
+			return err
+		}
+		e, err = store.ExaminationByID(tx, clinicID, survivor, examinationID)
+		return err
+	})
+	return e, err
+}
+
+// ListExaminations gives a patient's examinations, newest first.
+func (a *App) ListExaminations(ctx context.Context, patientID, kind string) ([]store.Examination, error) {
+	p, clinicID, err := caller(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	survivor, err := a.knowPatient(ctx, p, clinicID, patientID)
+	if err != nil {
+		return nil, err
+	}
+	var list []store.Examination
+	err = a.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		list, err = store.Examinations(tx, clinicID, survivor, kind)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, a.logRead(ctx, p, "examination.list", survivor, survivor)
+}
