@@ -276,8 +276,12 @@ func TestF107ForwardBend(t *testing.T) {
 		bend(7)
 		bend(7) // a retry
 		open := w.open(patient)
-		if len(open) != 2 || open[0].GetCodes()[0] != "SCOLIOSIS_RECHECK" || open[1].GetCodes()[0] != "SCOLIOSIS_REFER" || open[1].GetSeverity() != "HIGH" {
+		if len(open) != 2 || open[0].GetCodes()[0] != "SCOLIOSIS_RECHECK" || open[1].GetRule() != "REFERRAL_PROPOSED" {
 			t.Errorf("issues %v", open)
+		}
+		refs, err := w.refs().ListReferrals(w.physician(), &plansv1.ListReferralsRequest{PatientId: patient})
+		if err != nil || len(refs.GetReferrals()) != 1 || refs.GetReferrals()[0].GetTarget() != "ORTHOPAEDICS" || refs.GetReferrals()[0].GetTrigger() != "EXAMINATION" {
+			t.Errorf("referrals %v, %v", refs, err)
 		}
 		moved, err := w.exams().RecordExamination(w.physio(), &plansv1.RecordExaminationRequest{
 			PatientId: patient, Kind: "RANGE_OF_MOTION", Movements: []*plansv1.MovementRange{{Joint: "THORACIC_SPINE", Movement: "ROTATION", Side: "LEFT", Degrees: 10, Painful: true}},

@@ -60,6 +60,11 @@ func TestOutcomesAreScoredAndCharted(t *testing.T) {
 		if mood.GetScore() != 7 || mood.GetBand() != "MODERATE" || mood.GetSubscales()["anxiety"] != 5 || strings.Join(mood.GetPositive(), ",") != "anxiety" {
 			t.Errorf("PHQ-4 %v", mood)
 		}
+		w.answered(phq4("2027-01-04", 3, 3, 3, 0)) // R13: severe
+		refs, err := w.refs().ListReferrals(w.physician(), &plansv1.ListReferralsRequest{PatientId: patient})
+		if err != nil || len(refs.GetReferrals()) != 1 || refs.GetReferrals()[0].GetTarget() != "MENTAL_HEALTH" {
+			t.Errorf("R13: referrals %v, %v", refs, err)
+		}
 		list, err := w.outcomes().ListOutcomes(w.patient(), &plansv1.ListOutcomesRequest{PatientId: patient, Instrument: "NPRS", PageSize: 2})
 		if err != nil || len(list.GetOutcomes()) != 2 || list.GetOutcomes()[0].GetScore() != 4 {
 			t.Fatalf("%v, %v", list, err)

@@ -7,6 +7,7 @@ import (
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/note"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/authn"
@@ -116,12 +117,17 @@ func (a *App) followExamination(ctx context.Context, tx *sqldb.Tx, head store.He
 		}
 		return raiseBlocks(ctx, tx, head, a.alsoExamined(plan.Blocks{}, true), toCome(entries, tx))
 	}
-	severity := map[string]string{note.ScoliosisRefer: "HIGH", note.ScoliosisRecheck: "MODERATE", note.ScoliosisMeasure: "LOW"}
+	severity := map[string]string{note.ScoliosisRecheck: "MODERATE", note.ScoliosisMeasure: "LOW"}
 	for _, f := range e.Findings {
-		if severity[f] == "" {
-			continue
+		var err error
+		switch {
+		case f == note.ScoliosisRefer: // which raises an issue of its own
+			origin := referral.Referral{Trigger: "EXAMINATION", OriginPatientID: e.OriginPatientID}
+			err = a.proposeReferrals(ctx, tx, head, origin, []string{RuleBend})
+		case severity[f] != "":
+			_, err = raise(ctx, tx, head, store.Issue{Rule: RuleBend, Severity: severity[f], Codes: []string{f}})
 		}
-		if _, err := raise(ctx, tx, head, store.Issue{Rule: RuleBend, Severity: severity[f], Codes: []string{f}}); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -184,7 +190,7 @@ func lift(ctx context.Context, tx *sqldb.Tx, head store.Head, e *store.Examinati
 	mine := func(i store.Issue) bool {
 		return i.Rule == RuleNeuro || i.Rule == RuleBlocked && slices.Equal(i.Codes, []string{note.NeuroAbnormal})
 	}
-	return settleIssues(tx, head, by, mine)
+	return settleIssues(ctx, tx, head, by, "NOT_AN_ISSUE", mine)
 }
 
 // ClearExamination lifts what an examination forbids. It fails with PROFESSION_REQUIRED,

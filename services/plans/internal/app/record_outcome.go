@@ -5,6 +5,7 @@ import (
 
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
+	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/civil"
@@ -99,6 +100,12 @@ func (a *App) keepOutcome(ctx context.Context, clinicID, survivor string, o stor
 			}
 			if err := tellOutcome(ctx, tx, clinicID, o); err != nil {
 				return "", err
+			}
+			if o.Instrument == "PHQ4" && o.Band == "SEVERE" { // triage rule R13
+				origin := referral.Referral{Trigger: "EXAMINATION", PlanID: o.PlanID, OriginPatientID: o.OriginPatientID}
+				if err := a.proposeReferrals(ctx, tx, head, origin, []string{"R13"}); err != nil {
+					return "", err
+				}
 			}
 			return o.ID, audit.Write(ctx, tx, audit.Entry{
 				Action: "outcome.record", Resource: o.ID, PatientID: head.PatientID, Facts: map[string]string{"instrument": o.Instrument},
