@@ -42,8 +42,8 @@ type Catalog struct {
 
 	tag   language.Tag
 	words map[string]string
-	// topics are the names of the topic files that it has.
-	topics []string
+	// topics are the names of the topic files that it has, lent the keys of the others.
+	topics, lent []string
 	// staff are the words of the staff's pages, in the source language alone.
 	staff map[string]string
 }
@@ -166,6 +166,7 @@ func (c *Catalog) borrow(fsys fs.FS, source *Catalog) error {
 		for key, text := range lent {
 			if _, ok := c.words[key]; !ok {
 				c.words[key] = text
+				c.lent = append(c.lent, key)
 			}
 		}
 		c.Borrowed = append(c.Borrowed, topic)
@@ -257,6 +258,18 @@ func (c *Catalog) Keys() []string {
 			}
 		}
 	})
+}
+
+// Own lists the keys that the language has words of its own for, sorted; those of plural
+// forms are left out.
+func (c *Catalog) Own() (keys []string) {
+	for key := range c.words {
+		if !strings.HasPrefix(key, "_") && !strings.Contains(key, "#") && !slices.Contains(c.lent, key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Has reports whether there is a text for a key.
