@@ -114,7 +114,7 @@ func TestNoTextIsInTheTemplates(t *testing.T) {
 
 // data is what the small services say, and what is no word of any language.
 var data = []string{
-	canary, "Rivera", "Noor Haddad", "Spine & Joint", "Upright", "Dr Ana Lee", "Ben <Okafor>", "First visit", "Physiotherapy course", "Physiotherapy", "Injection", "ana@example.org", "+1 604 555",
+	canary, "English", "pseudo", "Rivera", "Noor Haddad", "Spine & Joint", "Upright", "Dr Ana Lee", "Ben <Okafor>", "First visit", "Physiotherapy course", "Physiotherapy", "Injection", "ana@example.org", "+1 604 555",
 	"Emergency", "Crisis line", "Chest pain <b>?", "Hard to breathe?", "How you are right now", "How bad it is", "How bad now?", "Injuries", "Hard thoughts", "Where?", "Were you hurt?", "How many days ago?", "Thoughts?",
 	"Neck", "Low back", "No pain", "Worst pain", "A little", "No", "Yes", "I am not sure", "X-MANIP-1", "T4-5", "Pain that comes back.",
 }
