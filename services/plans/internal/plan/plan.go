@@ -116,11 +116,12 @@ type Review struct {
 	Response string `json:"response,omitempty"`
 }
 
-// Course gives the course with the id; with an empty id the only one of the discipline.
+// Course gives the course with the id, its own or the one that it has in its template; with
+// an empty id the only one of the discipline.
 func (p Plan) Course(id, discipline string) (Course, bool) {
 	var found []Course
 	for _, c := range p.Courses {
-		if c.ID == id || id == "" && (discipline == "" || c.Discipline == discipline) {
+		if c.ID == id || id != "" && c.TemplateCourseID == id || id == "" && (discipline == "" || c.Discipline == discipline) {
 			found = append(found, c)
 		}
 	}
