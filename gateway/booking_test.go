@@ -222,6 +222,7 @@ type plans struct {
 	mu       sync.Mutex
 	created  []*plansv1.CreatePlanRequest
 	recorded []*plansv1.RecordInjectionRequest
+	answered []*plansv1.AnswerInjectionCheckInRequest
 	refuse   error
 }
 
@@ -276,7 +277,23 @@ func (s *plans) CheckInjection(_ context.Context, in *plansv1.CheckInjectionRequ
 }
 
 func (s *plans) ListInjections(context.Context, *plansv1.ListInjectionsRequest) (*plansv1.ListInjectionsResponse, error) {
-	return &plansv1.ListInjectionsResponse{Injections: []*plansv1.Injection{{InjectionId: "inj_1", LocalDate: "2026-08-14", State: "ADMINISTERED", Region: "THORACIC", Levels: []string{"T4-5"}, Counting: true}}}, nil
+	return &plansv1.ListInjectionsResponse{Injections: []*plansv1.Injection{{InjectionId: "inj_1", LocalDate: "2026-08-14", State: "ADMINISTERED", Region: "THORACIC", Levels: []string{"T4-5"}, Counting: true, FollowUps: []*plansv1.FollowUp{{Code: "HOURS_24", State: "OVERDUE"}, {Code: "DAY_3", State: "DUE"}, {Code: "WEEKS_2", State: "SCHEDULED"}}}}}, nil
+}
+
+func (s *plans) ListInjectionConsents(context.Context, *plansv1.ListInjectionConsentsRequest) (*plansv1.ListInjectionConsentsResponse, error) {
+	return &plansv1.ListInjectionConsentsResponse{Signs: []*plansv1.CheckInSign{{Code: "FEVER", Text: "Fever"}, {Code: "BLEEDING", Text: "Bleeding"}}}, nil
+}
+
+// AnswerInjectionCheckIn keeps the answer; a sign must not wait.
+func (s *plans) AnswerInjectionCheckIn(_ context.Context, in *plansv1.AnswerInjectionCheckInRequest) (*plansv1.AnswerInjectionCheckInResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered = append(s.answered, in)
+	advice := "WAIT"
+	if len(in.GetSigns()) > 0 {
+		advice = "SAME_DAY"
+	}
+	return &plansv1.AnswerInjectionCheckInResponse{Advice: advice}, s.refuse
 }
 
 func (s *plans) RecordInjection(_ context.Context, in *plansv1.RecordInjectionRequest) (*plansv1.RecordInjectionResponse, error) {

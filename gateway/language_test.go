@@ -91,7 +91,7 @@ func TestNoTextIsInTheTemplates(t *testing.T) {
 	b.post("/intake", url.Values{"patient": {"pat_1"}})
 	for token, paths := range map[string][]string{
 		"":        {"/", "/sign-in", "/c/spine", "/c/spine/register", "/f", "/nowhere"},
-		patient:   {"/me", "/me/book", "/me/book/times?patient=pat_1&type=atype_physio", "/me/appointments/apt_1", "/intake", "/intake/int_1/page/now", "/intake/int_1/page/bad", "/intake/int_1/check", "/intake/int_1/who", "/intake/int_1/consent", "/intake/int_1/pictures", "/intake/int_1/saved", "/sign-out"},
+		patient:   {"/me", "/me/check-in", "/me/book", "/me/book/times?patient=pat_1&type=atype_physio", "/me/appointments/apt_1", "/intake", "/intake/int_1/page/now", "/intake/int_1/page/bad", "/intake/int_1/check", "/intake/int_1/who", "/intake/int_1/consent", "/intake/int_1/pictures", "/intake/int_1/saved", "/sign-out"},
 		reception: {"/staff/day", "/staff/day?view=table", "/staff/book", "/staff/book?patient=pat_1", "/staff/book/times?patient=pat_1&type=atype_physio", "/staff/patients", "/staff/patients/new", "/staff/patients/pat_1", "/staff/appointments/apt_1", "/staff/tasks"},
 		clinician: {"/staff/patients/pat_1", "/staff/patients/pat_1/plans/new", "/staff/patients/pat_1/injections/new", "/staff/plans/pln_1", "/staff/tasks"},
 	} {

@@ -82,7 +82,7 @@ func TestCheckIns(t *testing.T) {
 			t.Errorf("codes (-want +got)\n%s", diff)
 		}
 		want := map[string]string{
-			"HOURS_24": "ANSWERED", "HOURS_72": "ANSWERED", "DAY_3": "OVERDUE", "WEEKS_2": "SCHEDULED", "WEEKS_6": "SCHEDULED", "WEEKS_12": "SCHEDULED",
+			"HOURS_24": "ANSWERED", "HOURS_72": "ANSWERED", "DAY_3": "SKIPPED", "WEEKS_2": "SCHEDULED", "WEEKS_6": "SCHEDULED", "WEEKS_12": "SCHEDULED",
 		}
 		if diff := cmp.Diff(want, states(got.GetInjection())); diff != "" {
 			t.Errorf("states (-want +got)\n%s", diff)

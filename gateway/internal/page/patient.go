@@ -60,6 +60,8 @@ type person struct {
 	Past    []visit
 	Courses []courseCard
 	Intake  *intakev1.Intake
+	// Asked is true when a check-in after an injection waits for an answer.
+	Asked bool
 }
 
 // courseCard is one course of a plan, and the way to book its next session.
@@ -121,6 +123,11 @@ func (c *call) person(p *directoryv1.ActingFor, types []*bookingv1.AppointmentTy
 	if len(intakes.GetIntakes()) > 0 {
 		one.Intake = intakes.GetIntakes()[0]
 	}
+	due, err := c.dueCheckIns(p)
+	if err != nil {
+		return one, err
+	}
+	one.Asked = len(due) > 0
 	return one, nil
 }
 

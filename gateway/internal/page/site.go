@@ -182,6 +182,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.linkRoutes()...)
 	rows = append(rows, s.calendarRoutes()...)
 	rows = append(rows, s.courseRoutes()...)
+	rows = append(rows, s.checkInRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

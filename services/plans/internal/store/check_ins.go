@@ -15,7 +15,7 @@ const (
 	CheckInOpen      = "OPEN"
 	CheckInAnswered  = "ANSWERED"
 	CheckInCancelled = "CANCELLED" // the record was struck out
-	CheckInSkipped   = "SKIPPED"   // its time was over when the injection was recorded
+	CheckInSkipped   = "SKIPPED"   // its time was over when the injection was recorded, or a later one was answered
 )
 
 // CheckIn is a time at which a patient is asked how it went after an injection.
@@ -73,7 +73,8 @@ func CancelCheckIns(tx *sqldb.Tx, clinicID, injectionID string) error {
 	return err
 }
 
-// AnswerCheckIn keeps an answer, and takes the message back if it still waits.
+// AnswerCheckIn keeps an answer, which stands for the open check-ins before it too, and takes
+// back the messages that still wait.
 func AnswerCheckIn(tx *sqldb.Tx, clinicID string, c CheckIn) error {
 	signs, err1 := encode(c.Signs)
 	findings, err2 := encode(c.Findings)
@@ -86,8 +87,14 @@ func AnswerCheckIn(tx *sqldb.Tx, clinicID string, c CheckIn) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`UPDATE outgoing SET state = 'CANCELLED' WHERE clinic_id = $1 AND kind = 'INJECTION_CHECK_IN' AND subject_id = $2 AND code = $3
-		AND state = 'WAITING'`, clinicID, c.InjectionID, c.Code)
+	// Nobody is asked how they were at a time for which they have said so since.
+	_, err = tx.Exec(`UPDATE injection_check_ins SET state = 'SKIPPED' WHERE clinic_id = $1 AND injection_id = $2 AND state = 'OPEN' AND due_at <= $3`,
+		clinicID, c.InjectionID, micros(c.DueAt))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE outgoing SET state = 'CANCELLED' WHERE clinic_id = $1 AND kind = 'INJECTION_CHECK_IN' AND subject_id = $2
+		AND send_at <= $3 AND state = 'WAITING'`, clinicID, c.InjectionID, micros(c.DueAt))
 	return err
 }
 

@@ -344,7 +344,7 @@ type FollowUp struct {
 	// Civil date at the clinic.
 	DueDate string `protobuf:"bytes,2,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
 	// SCHEDULED, DUE, OVERDUE (it waits for longer than a day), ANSWERED, SKIPPED (its time was
-	// over when the injection was recorded) or CANCELLED.
+	// over when the injection was recorded, or a later one was answered) or CANCELLED.
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// When the patient is asked.
 	DueTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
