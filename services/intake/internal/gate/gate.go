@@ -175,7 +175,13 @@ func disciplines(blocks []triage.Block) []Block {
 
 // others are the blocks of kinds of care that no appointment is for by itself.
 func others(blocks []triage.Block) []triage.Block {
-	return slices.DeleteFunc(slices.Clone(blocks), func(b triage.Block) bool { return disciplineOf[b.Modality] != "" })
+	var out []triage.Block
+	for _, b := range blocks {
+		if disciplineOf[b.Modality] == "" {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // ValidUntil is when a result given at t stops counting.

@@ -35,6 +35,9 @@ func (l *loader) texts(place string, t Texts) {
 	}
 }
 
+// maxEntries bounds a document: nobody answers more, and a start must not take minutes.
+const maxEntries = 300
+
 // filled checks that a plain text is there.
 func (l *loader) filled(place, s string) {
 	if strings.TrimSpace(s) == "" {
@@ -66,6 +69,9 @@ func (l *loader) checkDocument() {
 	}
 	if !slices.Contains(s.Languages, "en") {
 		l.wrong("languages", `must have "en"`)
+	}
+	if len(s.Questions) > maxEntries || len(s.Rules) > maxEntries || len(s.Contraindications) > maxEntries {
+		l.wrong("document", "has more than %d questions, rules or contraindications", maxEntries)
 	}
 	l.texts("title", s.Title)
 	l.filled("source", s.Source)

@@ -146,8 +146,12 @@ func (l *loader) checkReach() {
 }
 
 // reachTries bounds how many combinations of answers are tried for one condition; a
-// condition over more is taken as reachable.
-const reachTries = 200_000
+// condition over more is taken as reachable. CEL costs some microseconds a try, an operator
+// list a tenth of one.
+const (
+	reachTries = 200_000
+	celTries   = 10_000
+)
 
 // canHold reports whether some answers fulfil the condition, by trying the values at which
 // it can change.
@@ -155,7 +159,7 @@ func (s *Set) canHold(r *rule) bool {
 	if r.cond != nil {
 		return s.canHoldList(r.cond)
 	}
-	return s.someHold(make([]slot, len(s.Questions)), r.prog.Reads(), r.prog.Numbers(), r.prog.Holds)
+	return s.someHold(make([]slot, len(s.Questions)), r.prog.Reads(), r.prog.Numbers(), celTries, r.prog.Holds)
 }
 
 // canHoldList is canHold for an operator list: of an "or" one part is enough.
@@ -163,18 +167,18 @@ func (s *Set) canHoldList(c *condition) bool {
 	if c.op == "or" {
 		return slices.ContainsFunc(c.parts, s.canHoldList)
 	}
-	return s.someHold(make([]slot, len(s.Questions)), c.asks(), c.numbers(), c.holds)
+	return s.someHold(make([]slot, len(s.Questions)), c.asks(), c.numbers(), reachTries, c.holds)
 }
 
 // someHold tries the answers to some questions, with all others as they are in slots. Too
 // many to try count as held.
-func (s *Set) someHold(slots []slot, asks []int, bounds []int64, holds func([]slot) bool) bool {
+func (s *Set) someHold(slots []slot, asks []int, bounds []int64, tries int, holds func([]slot) bool) bool {
 	domains := make([][]slot, len(asks))
 	size := 1
 	for i, q := range asks {
 		domains[i] = s.Questions[q].domain(bounds)
 		size *= len(domains[i])
-		if size > reachTries {
+		if size > tries {
 			return true
 		}
 	}

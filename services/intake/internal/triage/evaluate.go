@@ -243,7 +243,7 @@ func (r *reading) raising(above Level) []int {
 				free = append(free, q)
 			}
 		}
-		if len(asks) > 0 && r.set.someHold(slices.Clone(r.slots), free, rule.bounds(), rule.holds()) {
+		if len(asks) > 0 && r.set.someHold(slices.Clone(r.slots), free, rule.bounds(), followTries, rule.holds()) {
 			out = append(out, asks...)
 		}
 	}
@@ -257,6 +257,10 @@ func (r *rule) holds() func([]slot) bool {
 	}
 	return r.prog.Holds
 }
+
+// followTries bounds how many answers to follow-ups are tried in one evaluation; a rule over
+// more is taken as one that could fire.
+const followTries = 20_000
 
 // bounds are the numbers around which the condition can change.
 func (r *rule) bounds() []int64 {

@@ -266,3 +266,58 @@ func TestLoadRefusesDeadCELAndHardEnglish(t *testing.T) {
 		}
 	}, "texts.en: Flesch-Kincaid grade")
 }
+
+// A clinic writes its own documents: whatever is in one, Load says what is wrong and never
+// panics, and what it accepts can be evaluated.
+func FuzzLoad(f *testing.F) {
+	f.Add("rules", "when", `["=", "fever", "yes"]`)
+	f.Add("questions", "options", `[{"id": "a", "label": null}]`)
+	f.Add("questions", "ask_when", `"answer.nrs > 3"`)
+	f.Add("rules", "when", `["and", ["not", []]]`)
+	f.Add("levels", "task", `{"due": "", "n": -1}`)
+	f.Add("pages", "questions", `[null, 1, "age", "age"]`)
+	f.Add("contraindications", "when", `"answer.location.all(x, x == 'neck')"`)
+	f.Add("mini_screen", "sets", `null`)
+	f.Add("cause_hints", "when", `["sum>=", ["nrs", "nrs"], 9223372036854775807]`)
+	f.Fuzz(func(t *testing.T, list, field, value string) {
+		var v any
+		if json.Unmarshal([]byte(value), &v) != nil {
+			return
+		}
+		var doc map[string]any
+		if err := json.Unmarshal(uprightIntakeV1, &doc); err != nil {
+			t.Fatal(err)
+		}
+		switch x := doc[list].(type) {
+		case []any:
+			if entry, ok := x[len(x)/2].(map[string]any); ok {
+				entry[field] = v
+			}
+		default:
+			doc[list] = v
+		}
+		data, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(data)
+		var bad *LoadError
+		if err != nil && !errors.As(err, &bad) {
+			t.Fatalf("another error: %v", err)
+		}
+		if err == nil {
+			s.Evaluate(Answers{"age": Num(50), "fever": Choice("yes"), "location": Multi("neck")})
+		}
+	})
+}
+
+func TestLoadRefusesTooMuch(t *testing.T) {
+	t.Parallel()
+	refuse(t, func(doc map[string]any) {
+		rules := doc["rules"].([]any)
+		for len(rules) <= 300 {
+			rules = append(rules, rules[0])
+		}
+		doc["rules"] = rules
+	}, "document: has more than 300")
+}
