@@ -158,7 +158,7 @@ func TestMessagesThatAreTooLarge(t *testing.T) {
 	register(echo)(server)
 	_, address := open(t, server)
 	in := ask("x")
-	set(in, "request_id", strings.Repeat("x", 5<<20))
+	set(in, "request_id", strings.Repeat("x", 11<<20))
 	_, err := call(t.Context(), connect(t, address), "Public", in)
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("err = %v", err)
