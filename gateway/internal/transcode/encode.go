@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,6 +30,7 @@ var slow = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}
 
 // shape is what the encoder knows of a message type.
 type shape struct {
+	goType reflect.Type // of the generated struct; nil when there is none
 	fields []fieldShape
 	write  func(b []byte, m protoreflect.Message) ([]byte, error) // for well-known types
 }
@@ -36,6 +38,7 @@ type shape struct {
 // fieldShape is what it knows of a field.
 type fieldShape struct {
 	desc     protoreflect.FieldDescriptor
+	index    int    // in the generated struct; -1 for what is read through protoreflect
 	key      []byte // with quotes and colon
 	kind     protoreflect.Kind
 	presence bool // an unset one is null
@@ -65,6 +68,7 @@ func shapeOf(d protoreflect.MessageDescriptor) *shape {
 		for i := range d.Fields().Len() {
 			s.fields = append(s.fields, fieldOfShape(d.Fields().Get(i)))
 		}
+		s.findStruct(d)
 	}
 	kept, _ := shapes.LoadOrStore(d, s)
 	return kept.(*shape) //nolint:forcetypeassert // only shapes are stored
@@ -73,7 +77,7 @@ func shapeOf(d protoreflect.MessageDescriptor) *shape {
 // fieldOfShape works out one field.
 func fieldOfShape(d protoreflect.FieldDescriptor) fieldShape {
 	f := fieldShape{
-		desc: d, kind: d.Kind(), key: append(strconv.AppendQuote(nil, string(d.Name())), ':'),
+		desc: d, index: -1, kind: d.Kind(), key: append(strconv.AppendQuote(nil, string(d.Name())), ':'),
 		presence: d.HasPresence(), oneof: d.ContainingOneof() != nil, list: d.IsList(), mapped: d.IsMap(),
 	}
 	if f.mapped {
@@ -116,38 +120,49 @@ func appendMessage(b []byte, m protoreflect.Message, s *shape) ([]byte, error) {
 	if s.write != nil {
 		return s.write(b, m)
 	}
+	if v := reflect.ValueOf(m.Interface()); s.goType != nil && v.Type() == s.goType && !v.IsNil() {
+		return appendStruct(b, v.Elem(), s)
+	}
 	b = append(b, '{')
 	first := true
-	var err error
 	for i := range s.fields {
-		f := &s.fields[i]
-		set := true
-		if f.presence || f.oneof {
-			set = m.Has(f.desc)
-		}
-		if !set && f.oneof {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(b, f.key...)
-		switch {
-		case !set:
-			b = append(b, "null"...)
-		case f.list:
-			b, err = appendList(b, m.Get(f.desc).List(), f)
-		case f.mapped:
-			b, err = appendMap(b, m.Get(f.desc).Map(), f)
-		default:
-			b, err = appendValue(b, m.Get(f.desc), f)
-		}
-		if err != nil {
+		var err error
+		if b, err = appendField(b, m, &s.fields[i], &first); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
+}
+
+// appendField writes a field with its name, and nothing for one of a oneof that is not set.
+func appendField(b []byte, m protoreflect.Message, f *fieldShape, first *bool) ([]byte, error) {
+	set := true
+	if f.presence || f.oneof {
+		set = m.Has(f.desc)
+	}
+	if !set && f.oneof {
+		return b, nil
+	}
+	b = appendKey(b, f, first)
+	switch {
+	case !set:
+		return append(b, "null"...), nil
+	case f.list:
+		return appendList(b, m.Get(f.desc).List(), f)
+	case f.mapped:
+		return appendMap(b, m.Get(f.desc).Map(), f)
+	default:
+		return appendValue(b, m.Get(f.desc), f)
+	}
+}
+
+// appendKey writes a field's name, after a comma if it is not the first.
+func appendKey(b []byte, f *fieldShape, first *bool) []byte {
+	if !*first {
+		b = append(b, ',')
+	}
+	*first = false
+	return append(b, f.key...)
 }
 
 // appendList writes a list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"reflect"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -12,11 +13,13 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/runtime/protoimpl"
 )
 
 // InProcess returns the channel that reaches this server without a socket, through the same
-// chain: calls still need a signed principal, have deadlines and get statuses, and messages
-// are copied, so that neither side sees the other change one. Wrap it with [NewPeer]. Calls
+// chain: calls still need a signed principal, have deadlines and get statuses. A request is
+// copied, so that a handler may change it; a response belongs to the caller once the handler
+// has returned it, and what it holds must not be changed by either side any more. Wrap it with [NewPeer]. Calls
 // fail with UNAVAILABLE until [Server.Start] succeeded.
 //
 // A unary call runs on its caller's goroutine. It is therefore over when the handler is,
@@ -54,7 +57,7 @@ func (c inProcess) invoke(
 	if err != nil {
 		return err
 	}
-	return copyMessage(reply, response)
+	return handOver(reply, response)
 }
 
 // NewStream implements [grpc.ClientConnInterface].
@@ -164,6 +167,29 @@ func copyMessage(out, in any) error {
 	proto.Reset(dst)
 	proto.Merge(dst, src)
 	return nil
+}
+
+// handOver puts the content of a handler's response into the caller's message: the fields
+// themselves, not copies of what they hold, which for a search is hundreds of messages.
+func handOver(out, in any) error {
+	to, from := reflect.ValueOf(out), reflect.ValueOf(in)
+	if to.Type() != from.Type() || !generated(to.Type()) || from.IsNil() {
+		return copyMessage(out, in)
+	}
+	to, from = to.Elem(), from.Elem()
+	for i := range to.NumField() {
+		if field := to.Field(i); field.CanSet() {
+			field.Set(from.Field(i))
+		}
+	}
+	return nil
+}
+
+// generated reports whether a type is a pointer to a generated message, which has all that
+// it holds in exported fields.
+func generated(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct && t.Elem().NumField() > 0 &&
+		t.Elem().Field(0).Type == reflect.TypeFor[protoimpl.MessageState]()
 }
 
 // cloner lets the channel for streams copy messages with the generated code, which is

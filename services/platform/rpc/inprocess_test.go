@@ -8,10 +8,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	eventsv1 "github.com/upright-clinic/upright/proto/gen/go/upright/events/v1"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/rpc"
 	"github.com/upright-clinic/upright/services/platform/rpc/rpctest"
@@ -150,5 +152,24 @@ func TestMessagesOfTheWrongType(t *testing.T) {
 	}
 	if err := conn.Invoke(t.Context(), method, "text", "text"); !fault.IsKind(err, fault.Internal) {
 		t.Errorf("no messages at all: %v", err)
+	}
+}
+
+// What a handler returns becomes the caller's, every field of it, without a copy.
+func TestTheResponseIsHandedOver(t *testing.T) {
+	t.Parallel()
+	want := &eventsv1.ListEventsResponse{Epoch: "e", Events: []*eventsv1.Event{{EventId: "evt_1", PubSeq: 7}}}
+	got := &eventsv1.ListEventsResponse{Epoch: "old"}
+	if err := rpc.HandOver(got, want); err != nil || !proto.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got.GetEvents()[0] != want.GetEvents()[0] {
+		t.Error("what it holds was copied")
+	}
+	if err := rpc.HandOver(got, &eventsv1.GetHeadResponse{}); err == nil {
+		t.Error("a message of another type was taken")
+	}
+	if err := rpc.HandOver(got, (*eventsv1.ListEventsResponse)(nil)); err == nil {
+		t.Error("a response that is not there was taken")
 	}
 }
