@@ -30,6 +30,7 @@ func TestMedicineFacts(t *testing.T) {
 		"F094 a muscle relaxant that the patient adds is reported":                   factPrescriber,
 		"F095 no acetaminophen while an NSAID is taken, by the clinic's rule":        factTogether,
 		"F095 what the intake form says is taken counts":                             factTogetherByForm,
+		"F095 a dose beside the other is told, and one of today counts as taken":     factTogetherByDose,
 		"F096 with food, and three in a week are told":                               factFood,
 		"F097 the label of the product is the source":                                factLabel,
 		"F098 a prescription has prescriber and directions, an opioid is looked at":  factPrescribed,
@@ -315,6 +316,26 @@ func factTogetherByForm(t *testing.T, w *world) {
 	}
 	if m := w.add(w.physio(), &plansv1.AddMedicationRequest{Drug: "acetaminophen"}); m.GetState() != "ACTIVE" {
 		t.Errorf("%v", m)
+	}
+}
+
+func factTogetherByDose(t *testing.T, w *world) {
+	w.took(w.patient(), &plansv1.RecordDoseRequest{Drug: "ibuprofen", DoseMg: 200, LocalDate: daysAgo(1)})
+	if m := w.add(w.physio(), &plansv1.AddMedicationRequest{Drug: "acetaminophen"}); m.GetState() != "BLOCKED" {
+		t.Errorf("the day after a dose: %v", m)
+	}
+	d := w.took(w.patient(), &plansv1.RecordDoseRequest{Drug: "paracetamol", DoseMg: 500, LocalDate: daysAgo(1)})
+	if i := said(d.GetIssues(), "MED-01", ""); !i.GetBlocking() || !slices.Equal(i.GetAbout(), []string{"ibuprofen"}) || w.task(patient, "MED-01") == nil {
+		t.Errorf("on the same day: %v", d.GetIssues())
+	}
+	w.add(w.physio(), &plansv1.AddMedicationRequest{PatientId: "pat_l", Drug: "naproxen"})
+	d = w.took(w.physio(), &plansv1.RecordDoseRequest{PatientId: "pat_l", Drug: "paracetamol", DoseMg: 500})
+	if said(d.GetIssues(), "MED-01", "") == nil {
+		t.Errorf("beside the list: %v", d.GetIssues())
+	}
+	w.took(w.physio(), &plansv1.RecordDoseRequest{PatientId: "pat_o", Drug: "ibuprofen", LocalDate: daysAgo(2)})
+	if m := w.add(w.physio(), &plansv1.AddMedicationRequest{PatientId: "pat_o", Drug: "acetaminophen"}); m.GetState() != "ACTIVE" {
+		t.Errorf("two days after: %v", m)
 	}
 }
 

@@ -48,7 +48,12 @@ type finding struct {
 }
 
 // fact is one thing known about the patient, in the words of the form.
-type fact struct{ Question, Answer, SaidBy string }
+type fact struct {
+	Question, Answer, SaidBy string
+	// ID is the question's, Says is false for an answer such as no or none.
+	ID   string
+	Says bool
+}
 
 // clinical collects what concerns treatment: the newest findings, what must not be done,
 // and what is left of the injection limit today.
@@ -146,7 +151,7 @@ func (c *call) knownFacts(d *clinical, facts []*intakev1.ClinicalFact, intakes [
 	}
 	words := &form{Form: q}
 	for _, f := range facts {
-		one := fact{Question: f.GetQuestionId(), SaidBy: say(c.cat, "said_by", f.GetSaidBy())}
+		one := fact{Question: f.GetQuestionId(), SaidBy: say(c.cat, "said_by", f.GetSaidBy()), ID: f.GetQuestionId(), Says: says(f.GetValue())}
 		if question := words.question(f.GetQuestionId()); question != nil {
 			one.Question, one.Answer = question.GetText(), c.answerText(question, f.GetValue())
 		}
@@ -320,6 +325,7 @@ func (s *Site) planAct(c *call) error {
 		"review": func() error {
 			_, err := s.clients.plans.RecordReview(c.ctx(), &plansv1.RecordReviewRequest{
 				PlanId: id, Etag: etag, RequestId: request, CourseId: c.form("course"), Outcome: c.form("outcome"), Note: c.form("note"),
+				Response: c.form("response"),
 			})
 			return err
 		},

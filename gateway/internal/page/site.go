@@ -93,6 +93,10 @@ type clients struct {
 	plans          plansv1.PlanServiceClient
 	injections     plansv1.InjectionServiceClient
 	issues         plansv1.IssueServiceClient
+	medications    plansv1.MedicationServiceClient
+	referrals      plansv1.ReferralServiceClient
+	outcomes       plansv1.OutcomeServiceClient
+	diary          plansv1.DiaryServiceClient
 	appointments   bookingv1.AppointmentServiceClient
 	calendars      bookingv1.CalendarServiceClient
 	types          bookingv1.AppointmentTypeServiceClient
@@ -138,6 +142,10 @@ func New(cfg Config) (*Site, error) {
 			plans:          plansv1.NewPlanServiceClient(plans),
 			injections:     plansv1.NewInjectionServiceClient(plans),
 			issues:         plansv1.NewIssueServiceClient(plans),
+			medications:    plansv1.NewMedicationServiceClient(plans),
+			referrals:      plansv1.NewReferralServiceClient(plans),
+			outcomes:       plansv1.NewOutcomeServiceClient(plans),
+			diary:          plansv1.NewDiaryServiceClient(plans),
 			appointments:   bookingv1.NewAppointmentServiceClient(booking),
 			calendars:      bookingv1.NewCalendarServiceClient(booking),
 			types:          bookingv1.NewAppointmentTypeServiceClient(booking),
@@ -183,6 +191,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.calendarRoutes()...)
 	rows = append(rows, s.courseRoutes()...)
 	rows = append(rows, s.checkInRoutes()...)
+	rows = append(rows, s.careRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

@@ -259,6 +259,7 @@ type chartPage struct {
 	Courses    []courseCard
 	Tasks      []*intakev1.TriageTask
 	Clinical   *clinical
+	Care       *care
 }
 
 // staffPatient shows a patient's page.
@@ -276,6 +277,7 @@ func (s *Site) staffPatient(c *call) error {
 		if d.Clinical, err = c.clinical(id, d.Intakes); err != nil {
 			return err
 		}
+		d.Care = c.care(id, d.Clinical)
 	}
 	v := c.view(d.Name, d)
 	v.Wide = true

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,13 @@ var functions = template.FuncMap{
 			m[fmt.Sprint(items[i])] = items[i+1]
 		}
 		return m, nil
+	},
+	// deref gives what a pointer to a number points to.
+	"deref": func(v any) any {
+		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
+			return p.Elem().Interface()
+		}
+		return v
 	},
 	"list": func(items ...string) []string { return items },
 	"join": func(items []string) string { return strings.Join(items, ", ") },

@@ -110,8 +110,7 @@ func acknowledged(acks []Ack, ruleID string, codes []string) bool {
 	return false
 }
 
-// others are the other medicines that the patient takes: those of the list, and those that
-// the intake form names when the list says nothing of their class.
+// others are the other medicines of the list that the patient takes.
 func (r Rules) others(c Case, it Item) (items []Item) {
 	for _, o := range c.Items {
 		if o.ID != it.ID && o.State.Taken() {
@@ -121,45 +120,68 @@ func (r Rules) others(c Case, it Item) (items []Item) {
 	return items
 }
 
-// fromForm are the classes that the intake form says are taken and of which the list has
-// nothing, stopped or not: the list is what was said last.
-func (r Rules) fromForm(c Case) (classes []string) {
+// alsoTaken are the classes that are taken although the list has nothing of them: by doses
+// of today or yesterday, and by the intake form where the list has never had one, stopped or
+// not: the list is what was said last.
+func (r Rules) alsoTaken(c Case) (classes []string) {
+	has := func(class string, counts func(State) bool) bool {
+		return slices.ContainsFunc(c.Items, func(it Item) bool { return counts(it.State) && r.Recognise(it.Drug, it.Mg).Is(class) })
+	}
+	add := func(class string) {
+		if !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
+	}
+	for _, d := range c.Doses {
+		if d.Date.Before(c.Today.AddDays(-1)) || d.Date.After(c.Today) {
+			continue
+		}
+		for _, class := range r.Recognise(d.Drug, d.Mg).Classes {
+			if !has(class, State.Taken) {
+				add(class)
+			}
+		}
+	}
 	for _, f := range r.FormClasses {
-		listed := slices.ContainsFunc(c.Items, func(it Item) bool {
-			return it.State != InError && it.State != Blocked && r.Recognise(it.Drug, it.Mg).Is(f.Class)
-		})
-		if !listed && c.Conditions.has(f.Question, []string{f.Value}) {
-			classes = append(classes, f.Class)
+		if c.Conditions.has(f.Question, []string{f.Value}) && !has(f.Class, func(s State) bool { return s != InError && s != Blocked }) {
+			add(f.Class)
 		}
 	}
 	return classes
 }
 
-// together finds the medicines that must not be taken with one another.
-func (r Rules) together(rule Rule, c Case, it Item, m Medicine) (out []Issue) {
-	add := func(code, other string, alsoAcked bool) {
-		i := rule.issue("TOGETHER", it, []string{code}, "drug", m.Name, "other", other)
-		if alsoAcked {
-			i.Acknowledged, i.Blocking, i.Task = true, false, false
-		}
-		out = append(out, i)
-	}
-	clash := func(a, b []string) bool {
+// clash reports whether the rule speaks against two medicines of these classes together.
+func (rule Rule) clash(a, b []string) bool {
+	one := func(a, b []string) bool {
 		return slices.Contains(a, rule.Class) && slices.ContainsFunc(rule.With, func(w string) bool { return slices.Contains(b, w) })
 	}
-	if clash(m.Classes, m.Classes) { // both in one tablet
-		add(m.Name, m.Name, false)
+	return one(a, b) || one(b, a)
+}
+
+// togetherIssue says that a medicine is not taken with another. An acknowledgement on either
+// side is enough.
+func (rule Rule) togetherIssue(it Item, name, code, other string, acks []Ack) Issue {
+	i := rule.issue("TOGETHER", it, []string{code}, "drug", name, "other", other)
+	if acknowledged(acks, rule.ID, []string{name}) {
+		i.Acknowledged, i.Blocking, i.Task = true, false, false
+	}
+	return i
+}
+
+// together finds the medicines that must not be taken with one another.
+func (r Rules) together(rule Rule, c Case, it Item, m Medicine) (out []Issue) {
+	if rule.clash(m.Classes, m.Classes) { // both in one tablet
+		out = append(out, rule.togetherIssue(it, m.Name, m.Name, m.Name, nil))
 	}
 	for _, o := range r.others(c, it) {
-		om := r.Recognise(o.Drug, o.Mg)
-		if clash(m.Classes, om.Classes) || clash(om.Classes, m.Classes) {
-			add(om.Name, om.Name, acknowledged(o.Acks, rule.ID, []string{m.Name}))
+		if om := r.Recognise(o.Drug, o.Mg); rule.clash(m.Classes, om.Classes) {
+			out = append(out, rule.togetherIssue(it, m.Name, om.Name, om.Name, o.Acks))
 		}
 	}
-	for _, class := range r.fromForm(c) {
-		if clash(m.Classes, []string{class}) || clash([]string{class}, m.Classes) {
+	for _, class := range r.alsoTaken(c) {
+		if rule.clash(m.Classes, []string{class}) {
 			said, _ := r.class(class)
-			add(class, said.Title, false)
+			out = append(out, rule.togetherIssue(it, m.Name, class, said.Title, nil))
 		}
 	}
 	return out

@@ -30,6 +30,8 @@ func (r Rules) OfDose(c Case, doseID string) []Issue {
 				days := r.daysOf(c, func(m Medicine) bool { return m.Is(rule.Class) })
 				out = append(out, rule.dayIssue(runAround(days, d.Date), it)...)
 			}
+		case "TOGETHER":
+			out = append(out, r.togetherDose(rule, c, d, m, it)...)
 		case "DOSE":
 			if m.isDrug(rule.Drug) && len(m.Drugs) == 1 && it.Prescriber == "" {
 				out = append(out, r.dose(rule, c, d, m)...)
@@ -46,6 +48,31 @@ func (r Rules) OfDose(c Case, doseID string) []Issue {
 		out[i].DoseID = d.ID
 	}
 	return sorted(out)
+}
+
+// togetherDose finds what must not be taken with the dose: medicines of the list, and doses
+// of the same day.
+func (r Rules) togetherDose(rule Rule, c Case, d Dose, m Medicine, it Item) (out []Issue) {
+	var said []string
+	add := func(other Medicine, acks []Ack) {
+		if rule.clash(m.Classes, other.Classes) && !slices.Contains(said, other.Name) {
+			said = append(said, other.Name)
+			i := it
+			i.ID = d.ItemID
+			out = append(out, rule.togetherIssue(i, m.Name, other.Name, other.Name, acks))
+		}
+	}
+	for _, o := range c.Items {
+		if o.State.Taken() && o.ID != d.ItemID {
+			add(r.Recognise(o.Drug, o.Mg), o.Acks)
+		}
+	}
+	for _, o := range c.Doses {
+		if o.Date == d.Date { // the dose itself too: both may be in one tablet
+			add(r.Recognise(o.Drug, o.Mg), nil)
+		}
+	}
+	return out
 }
 
 // same are the doses of the same drugs, the dose itself included.
