@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
 // medicineIssue is what a rule says, as the public API gives it.
@@ -68,13 +70,13 @@ func careMedicines(t *testing.T, h *house) {
 	var dose struct {
 		Issues []medicineIssue `json:"issues"`
 	}
-	today := time.Now()
+	today := civil.Of(time.Now(), site)
 	for ago := 14; ago >= 0; ago-- {
 		drug := "ibuprofen"
 		if ago < 5 {
 			drug = "naproxen"
 		}
-		h.physio.must(http.MethodPost, patient+"/doses", m{"drug": drug, "dose_mg": 200, "local_date": date(today.Add(-24*time.Hour*time.Duration(ago)))}, &dose)
+		h.physio.must(http.MethodPost, patient+"/doses", m{"drug": drug, "dose_mg": 200, "local_date": today.AddDays(-ago).String()}, &dose)
 	}
 	if i, ok := saidBy(dose.Issues, "MED-02"); !ok || i.Severity != "HIGH" || !i.Blocking {
 		t.Errorf("F091 %+v", dose)
