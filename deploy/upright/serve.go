@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime/pprof"
@@ -58,6 +59,9 @@ func serve(ctx context.Context, s storage, l listening, before func(ctx context.
 		return err
 	}
 	defer func() { err = errors.Join(err, tel.Shutdown(context.WithoutCancel(ctx))) }()
+	if f := checkZoneData(); f.problem != "" { // a patient an hour wrong is worth a line at every start
+		tel.Log().LogAttrs(ctx, warn, "the time zone data is old", slog.String("problem", f.problem))
+	}
 	c, err := openClinic(ctx, s, l.NATS, tel)
 	if err != nil {
 		return err

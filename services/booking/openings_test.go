@@ -60,12 +60,17 @@ func TestOpeningsAreWhatCanBeBooked(t *testing.T) {
 			DisplayName: "Long", Kind: "TREATMENT", Discipline: "PHYSIOTHERAPY", DurationMinutes: 45, RoomCapabilities: []string{"TABLE"},
 			EquipmentCapabilities: []string{"LASER"}, BufferBeforeMinutes: 5, BufferAfterMinutes: 10, RecoveryMinutes: 20, StaffNoticeMinutes: 60,
 		})
+		class := w.class(2)
 		staff := []string{ana, ben, carl}
-		for i := range 25 {
+		for i := range 30 {
 			r := w.ask(at(9, 5*rng.IntN(96)).Add(time.Duration(rng.IntN(2)) * 24 * time.Hour))
 			r.PractitionerId, r.PatientId = staff[rng.IntN(3)], fmt.Sprint("pat_", rng.IntN(6))
-			if rng.IntN(2) == 0 {
+			switch rng.IntN(3) {
+			case 0:
 				r.AppointmentTypeId = long
+			case 1:
+				r.AppointmentTypeId = class
+				r.StartTime = timestamppb.New(at(9+rng.IntN(8), 0))
 			}
 			got, err := w.appointments.CreateAppointment(w.reception(), r)
 			if err == nil && i%4 == 0 {
@@ -89,13 +94,13 @@ func TestOpeningsAreWhatCanBeBooked(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, typ := range []string{w.physio, long} {
-			w.compare(typ, staff)
+		for typ, step := range map[string]int{w.physio: 30, long: 15, class: 60} {
+			w.compare(typ, step, staff)
 		}
 	})
 }
 
-func (w *world) compare(typ string, staff []string) {
+func (w *world) compare(typ string, step int, staff []string) {
 	w.t.Helper()
 	full := w.find(func(r *bookingv1.ListOpeningsRequest) { r.AppointmentTypeId, r.PatientId = typ, "pat_0" })
 	offered := map[string]*bookingv1.Opening{}
@@ -108,10 +113,6 @@ func (w *world) compare(typ string, staff []string) {
 	groups := expand(w.t.(*testing.T), compact.GetGroups())
 	if len(groups) != len(offered) || len(offered) == 0 {
 		w.t.Fatalf("%d openings, %d in groups", len(offered), len(groups))
-	}
-	step := 15
-	if typ == w.physio {
-		step = 30
 	}
 	for _, who := range staff {
 		for minute := 0; minute < 2*24*60; minute += step {
