@@ -185,6 +185,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.formRoutes()...)
 	rows = append(rows, s.languageRoutes()...)
 	rows = append(rows, s.staffRoutes()...)
+	rows = append(rows, s.homeRoutes()...)
 	rows = append(rows, s.ruleRoutes()...)
 	rows = append(rows, s.rescreenRoutes()...)
 	rows = append(rows, s.linkRoutes()...)
