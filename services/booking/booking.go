@@ -106,6 +106,8 @@ const (
 	sweepEvery   = 5 * time.Second  // expired holds: openings hide their time until then
 	recoverEvery = 5 * time.Second  // attempts whose process has gone
 	waitEvery    = 5 * time.Second  // offers whose deadline has passed
+	tellEvery    = 5 * time.Second  // messages whose grace is over
+	askEvery     = time.Minute      // appointments that have passed without an outcome
 	forgetEvery  = 10 * time.Minute // request ids that no retry will use any more
 	forgetBatch  = 5000
 )
@@ -121,16 +123,25 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("booking: read the head of the log: %w", err)
 	}
+	from, err := s.app.OutgoingStart(ctx, head.PubSeq)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("booking: read where messages were left: %w", err)
+	}
 	s.app.Busy.Reset()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.events.Run(ctx) })
 	for _, c := range s.consumers {
 		group.Go(func() error { return c.Run(ctx) })
 	}
-	group.Go(func() error { return s.events.Tail(ctx, head.PubSeq, s.app.Follow(ctx)) })
+	group.Go(func() error { return s.events.Tail(ctx, from, s.heard(ctx)) })
 	group.Go(func() error { s.recoverAttempts(ctx); return nil })
 	group.Go(func() error { s.every(ctx, sweepEvery, "release expired holds", s.sweep); return nil })
 	group.Go(func() error { s.workWaitlist(ctx); return nil })
+	group.Go(func() error { s.every(ctx, tellEvery, "release messages", s.app.ReleaseMessages); return nil })
+	group.Go(func() error { s.every(ctx, askEvery, "ask for outcomes", s.app.AskForOutcomes); return nil })
 	group.Go(func() error { s.every(ctx, forgetEvery, "forget request ids", s.forget); return nil })
 	return group.Wait()
 }
@@ -166,6 +177,17 @@ func (s *Service) recoverAttempts(ctx context.Context) {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "recovery failed; trying again later", slog.Any("error", err))
 	}
 	s.every(ctx, recoverEvery, "recover attempts", once)
+}
+
+// heard takes in the service's own events: memory first, then what patients are to be told.
+func (s *Service) heard(ctx context.Context) func(eventlog.Envelope) error {
+	follow, note := s.app.Follow(ctx), s.app.NoteMessages(ctx)
+	return func(env eventlog.Envelope) error {
+		if err := follow(env); err != nil {
+			return err
+		}
+		return note(env)
+	}
 }
 
 // workWaitlist ends and makes offers: when time has become free, and at every turn.

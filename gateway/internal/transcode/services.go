@@ -63,6 +63,7 @@ var services = []service{
 	of(bookingv1.CalendarService_ServiceDesc, bookingv1.NewCalendarServiceClient, bookingv1.RegisterCalendarServiceHandlerClient),
 	of(bookingv1.HoldService_ServiceDesc, bookingv1.NewHoldServiceClient, bookingv1.RegisterHoldServiceHandlerClient),
 	of(bookingv1.OpeningService_ServiceDesc, bookingv1.NewOpeningServiceClient, bookingv1.RegisterOpeningServiceHandlerClient),
+	of(bookingv1.OutgoingService_ServiceDesc, bookingv1.NewOutgoingServiceClient, bookingv1.RegisterOutgoingServiceHandlerClient),
 	of(bookingv1.ShiftService_ServiceDesc, bookingv1.NewShiftServiceClient, bookingv1.RegisterShiftServiceHandlerClient),
 	of(bookingv1.WaitlistService_ServiceDesc, bookingv1.NewWaitlistServiceClient, bookingv1.RegisterWaitlistServiceHandlerClient),
 }

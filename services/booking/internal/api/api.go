@@ -24,6 +24,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	bookingv1.RegisterAppointmentTypeServiceServer(r, &types{app: a})
 	bookingv1.RegisterShiftServiceServer(r, &shifts{app: a})
 	bookingv1.RegisterCalendarServiceServer(r, &calendars{app: a})
+	bookingv1.RegisterOutgoingServiceServer(r, &outgoing{app: a})
 	bookingv1.RegisterWaitlistServiceServer(r, &waitlists{app: a})
 	bookingv1.RegisterAppointmentImportServiceServer(r, &imports{app: a})
 }

@@ -19,6 +19,8 @@ const (
 	FlagPatientBusy   = "PATIENT_BUSY"
 	FlagFirstMassage  = "FIRST_MASSAGE"
 	FlagOutsideShift  = "OUTSIDE_SHIFT"
+	// FlagOutcomeMissing asks what became of an appointment that has passed.
+	FlagOutcomeMissing = "OUTCOME_MISSING"
 )
 
 // gateFlags are set and cleared as the patient's gate changes.

@@ -65,6 +65,7 @@ func (a *App) CompleteAppointment(ctx context.Context, c Change) (*store.Appoint
 			return "", nil, wrongState("TOO_EARLY", "The appointment's day has not come.", apt)
 		}
 		apt.State = store.Completed
+		setFlags(apt, []string{FlagOutcomeMissing}, nil)
 		return store.OutcomeCompleted, &bookingv1.AppointmentCompleted{Appointment: Fact(apt)}, nil
 	})
 }
@@ -82,6 +83,7 @@ func (a *App) MarkNoShow(ctx context.Context, c Change) (*store.Appointment, err
 			return "", nil, wrongState("TOO_EARLY", "The appointment's time has not come.", apt)
 		}
 		apt.State = store.NoShow
+		setFlags(apt, []string{FlagOutcomeMissing}, nil)
 		return store.OutcomeNoShow, &bookingv1.AppointmentNoShow{Appointment: Fact(apt)}, nil
 	})
 }

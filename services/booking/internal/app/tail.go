@@ -116,3 +116,12 @@ func (a *App) forgetVoided(ctx context.Context, m *bookingv1.EntitlementVoided) 
 		return nil
 	})
 }
+
+// noted is what to do about a message that can be read; one that cannot is passed over, since
+// it is this service's own and no later try would read it.
+func noted(env eventlog.Envelope, m proto.Message, do func(*sqldb.Tx) error) func(*sqldb.Tx) error {
+	if proto.Unmarshal(env.Payload, m) != nil {
+		return nil
+	}
+	return do
+}

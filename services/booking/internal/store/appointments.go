@@ -267,3 +267,12 @@ func ListPlanSessions(tx *sqldb.Tx, clinicID, planID string, patientIDs []string
 		where clinic_id = $1 and plan_id = $2 and state not in ('CANCELLED', 'NO_SHOW') and patient_id in (@)
 		order by starts_at, appointment_id`, 3, 1, len(patientIDs)), args...)
 }
+
+// ListUnresolved returns appointments of a run of civil dates that ended before an instant, still
+// wait for an outcome, and do not have the flag, by id.
+func ListUnresolved(tx *sqldb.Tx, clinicID string, from, to civil.Date, endedBefore time.Time, flag string, limit int) ([]*Appointment, error) {
+	return listAppointments(tx, `select `+appointmentColumns+` from appointments
+		where clinic_id = $1 and local_date >= $2 and local_date <= $3 and state in ('BOOKED', 'CHECKED_IN', 'IN_PROGRESS')
+		  and ends_at < $4 and flags not like $5 order by appointment_id limit $6`,
+		clinicID, from.String(), to.String(), sqldb.Micros(endedBefore), "%"+flag+"%", limit)
+}
