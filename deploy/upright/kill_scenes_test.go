@@ -42,6 +42,11 @@ var scenes = map[string]scene{
 	"inject":   {prepare: injectScene, live: 0, check: injected},
 	"merge":    {prepare: mergeScene, live: 1, check: merged},
 	"submit":   {prepare: submitScene, live: 0, check: submitted},
+	"course":   {prepare: courseScene, live: 3, check: countsOf(3)},
+	"series":   {prepare: seriesScene, live: 3, check: movedSeries},
+	"overfull": {prepare: overfullScene, refusal: "PLAN_GAP", live: 0, check: countsOf(0)},
+	"wait":     {prepare: waitScene, live: 0, check: offered},
+	"accept":   {prepare: acceptScene, live: 1, check: accepted},
 }
 
 // when is the time of every scene's session: the diary is empty again after each.
@@ -96,6 +101,103 @@ func closeScene(k *killer) {
 func injectScene(k *killer) {
 	k.patient = k.h.patient("Ina")
 	k.request(k.h.physician, "/v1/patients/"+k.patient+"/injections", injectionOn(-20))
+}
+
+// courseScene books three sessions at once, a week apart.
+func courseScene(k *killer) {
+	k.patient = k.h.patient("Cora")
+	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
+	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, when(), when().Add(7*24*time.Hour), when().Add(14*24*time.Hour)))
+}
+
+// course is a booking of several sessions of a plan.
+func (h *house) course(plan string, starts ...time.Time) m {
+	var list []m
+	for _, at := range starts {
+		list = append(list, m{"start_time": at.Format(time.RFC3339), "practitioner_id": h.physioID, "appointment_type_id": h.types["Physiotherapy"]})
+	}
+	return m{"plan_id": plan, "occurrences": list}
+}
+
+// seriesScene moves a course by a day.
+func seriesScene(k *killer) {
+	courseScene(k)
+	var booked struct {
+		Appointments []appointment `json:"appointments"`
+	}
+	k.h.reception.must(http.MethodPost, k.path, k.body, &booked)
+	k.apt = booked.Appointments[0]
+	k.request(k.h.reception, "/v1/courses:reschedule", m{
+		"appointment_id": k.apt.ID, "scope": "ALL", "start_time": when().Add(24 * time.Hour).Format(time.RFC3339),
+	})
+}
+
+func movedSeries(k *killer) {
+	countsOf(3)(k)
+	n := k.value("booking", `SELECT count(*) FROM appointments WHERE plan_id = $1 AND state = 'BOOKED' AND starts_at IN ($2, $3, $4)`, k.plan,
+		when().Add(24*time.Hour).UnixMicro(), when().Add(8*24*time.Hour).UnixMicro(), when().Add(15*24*time.Hour).UnixMicro())
+	if n != 3 {
+		k.t.Errorf("%d of three sessions are where they were moved to", n)
+	}
+}
+
+// overfullScene wants two sessions on one day, which the plan refuses: nothing is booked.
+func overfullScene(k *killer) {
+	k.patient = k.h.patient("Ovid")
+	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
+	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, when(), when().Add(2*time.Hour)))
+}
+
+// waitScene puts a patient on the waitlist, who is offered a time at once.
+func waitScene(k *killer) {
+	k.patient = k.h.patient("Wim")
+	k.request(k.h.reception, "/v1/waitlist-entries", m{
+		"patient_id": k.patient, "appointment_type_id": k.h.types["Physiotherapy"], "practitioner_id": k.h.physioID,
+		"start_date": date(when()), "end_date": date(when()),
+	})
+}
+
+// offer waits for the patient's one open offer and gives its id.
+func (k *killer) offer() string {
+	k.t.Helper()
+	var list struct {
+		Offers []struct {
+			ID string `json:"offer_id"`
+		} `json:"offers"`
+	}
+	eventually(k.t, "an offer is made", func() (bool, string) {
+		err := k.h.reception.call(k.t.Context(), http.MethodGet, "/v1/waitlist-offers?patient_id="+k.patient, nil, &list)
+		return err == nil && len(list.Offers) == 1, "none yet"
+	})
+	return list.Offers[0].ID
+}
+
+func offered(k *killer) {
+	offer := k.offer()
+	holds := k.value("booking", `SELECT count(*) FROM holds WHERE patient_id = $1 AND state = 'HELD'`, k.patient)
+	events := k.value("booking", `SELECT count(*) FROM event_log WHERE type = 'upright.booking.v1.WaitlistOffered' AND aggregate_id = $1`, offer)
+	all := k.value("booking", `SELECT count(*) FROM waitlist_offers WHERE patient_id = $1`, k.patient)
+	if holds != 1 || events != 1 || all != 1 {
+		k.t.Errorf("%d holds, %d events, %d offers, want one each", holds, events, all)
+	}
+	for id := range k.pairs("booking", `SELECT waitlist_entry_id, state FROM waitlist_entries WHERE state = 'OFFERED'`) {
+		k.h.reception.must(http.MethodPost, "/v1/waitlist-entries/"+id+":withdraw", m{}, nil)
+	}
+}
+
+func acceptScene(k *killer) {
+	waitScene(k)
+	k.h.reception.must(http.MethodPost, k.path, k.body, nil)
+	k.request(k.h.reception, "/v1/waitlist-offers/"+k.offer()+":accept", m{})
+}
+
+func accepted(k *killer) {
+	mine := k.value("booking", `SELECT count(*) FROM appointments WHERE patient_id = $1`, k.patient)
+	entries := k.value("booking", `SELECT count(*) FROM waitlist_entries e JOIN appointments a ON a.clinic_id = e.clinic_id AND a.appointment_id = e.appointment_id
+		WHERE e.patient_id = $1 AND e.state = 'BOOKED'`, k.patient)
+	if mine != 1 || entries != 1 {
+		k.t.Errorf("%d appointments, %d entries that know it, want one each", mine, entries)
+	}
 }
 
 // injectionOn is the record of an injection that was given elsewhere.

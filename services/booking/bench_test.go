@@ -180,3 +180,37 @@ func BenchmarkDaySheet(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64((cpu(b)-used).Microseconds())/float64(b.N), "cpu-µs/op")
 }
+
+// BenchmarkProposeCourse places twelve sessions over a half-full clinic of ten practitioners:
+// every other half hour of eight weeks is booked. The mark is 200 milliseconds.
+func BenchmarkProposeCourse(b *testing.B) {
+	w := benchWorld(b)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := w.as(typev1.Role_ROLE_RECEPTIONIST)
+	for i := range 80 * 56 {
+		day, slot, who := i/80, i/10%8*2, i%10
+		start := civil.MustParse("2026-11-21").AddDays(day).At(9+slot/2, 0, berlin)
+		if err := w.bookSlot(ctx, who, fmt.Sprintf("pat_%04d", i), start); err != nil {
+			b.Fatal(err)
+		}
+	}
+	w.plans.plan = twelve()
+	w.plans.plan.Courses[0].Discipline = "CBT"
+	courses := bookingv1.NewCourseServiceClient(w.served.Conn())
+	used := cpu(b)
+	b.ResetTimer()
+	for range b.N {
+		got, err := courses.ProposeCourse(ctx, &bookingv1.ProposeCourseRequest{
+			PlanId: "pln_1", StartDate: "2026-11-23", AppointmentTypeId: w.physio,
+			Preferences: &bookingv1.CoursePreferences{Days: []string{"TUESDAY", "THURSDAY"}, From: "09:00", To: "17:00"},
+		})
+		if err != nil || len(got.GetOccurrences()) != 12 {
+			b.Fatal(len(got.GetOccurrences()), err)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64((cpu(b)-used).Microseconds())/float64(b.N), "cpu-µs/op")
+}

@@ -10,7 +10,8 @@
 // (plans has granted), booking.before_outcome (the deciding transaction begins),
 // booking.outcome_recorded (written, not committed), booking.outcome_committed. One that
 // fails passes booking.before_void, booking.void_recorded and booking.voided; a plain booking
-// booking.booked_uncommitted and booking.booked; recovery booking.recovering.
+// booking.booked_uncommitted and booking.booked; recovery booking.recovering. The waitlist
+// passes booking.offered when an offer stands, and booking.offer_booked when one was accepted.
 package app
 
 import (
