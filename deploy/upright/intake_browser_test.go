@@ -148,9 +148,35 @@ func TestFormInArabicByKeyboardAlone(t *testing.T) {
 		if strings.HasSuffix(at, "/result") {
 			return
 		}
+		if strings.HasSuffix(at, "/page/where") {
+			bodyMap(t, ctx)
+		}
 		typePage(t, ctx, answers)
 	}
 	t.Fatalf("the form ended at %s", at)
+}
+
+// bodyMap marks places on the picture, and three places with their pain in 12 keys; then it
+// opens the page anew.
+func bodyMap(t *testing.T, ctx context.Context) {
+	t.Helper()
+	const state = `[...document.querySelectorAll("input[name=m]:checked")].map(e => { const p = document.getElementsByName("p." + e.value)[0]; return e.value + "=" + (p ? p.value : ""); }).join(" ")`
+	var tapped, untapped, typed string
+	const spot = ".body:nth-child(2) .spot.row-low_back.col-left"
+	do(t, ctx, "the picture", chromedp.Click(spot, chromedp.ByQuery), chromedp.Evaluate(state, &tapped),
+		chromedp.Click(spot, chromedp.ByQuery), chromedp.Evaluate(state, &untapped))
+	if tapped != "low_back:left=" || untapped != "" {
+		t.Errorf("a tap on the low back, left, marks %q; another leaves %q", tapped, untapped)
+	}
+	keys := []string{kb.Tab, " ", kb.Tab, "7", kb.Tab, " ", kb.Tab, "5", kb.Tab, " ", kb.Tab, "3"}
+	do(t, ctx, "before the list", chromedp.Evaluate(`document.activeElement.blur(); document.getElementById("m-hint").tabIndex = -1; document.getElementById("m-hint").focus()`, nil))
+	for _, key := range keys {
+		do(t, ctx, "a key", chromedp.KeyEvent(key))
+	}
+	do(t, ctx, "what is marked", chromedp.Evaluate(state, &typed), chromedp.Reload(), chromedp.WaitVisible(`input[name="m"]`, chromedp.ByQuery))
+	if want := "neck:left=7 neck:middle=5 neck:right=3"; typed != want {
+		t.Errorf("%d keys mark %q, want %q", len(keys), typed, want)
+	}
 }
 
 // focused says what has the focus.
