@@ -34,8 +34,8 @@ type Issue struct {
 	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
 	// INJECTION_LIMIT, INJECTION_RECORD_MISSING, INJECTION_CONTRADICTION, INJECTION_DATE,
 	// INJECTION_CHECK_IN, DRUG_EXPIRED, ADVERSE_EVENT, STEROID_TOTAL, CONTRAINDICATED,
-	// RELEASE_NEEDED, PLAN_CLOSED, PLAN_PAUSED, REVIEW_DUE, REFERRAL_PROPOSED, or a rule about
-	// medicines, for example MED-02.
+	// RELEASE_NEEDED, PLAN_CLOSED, PLAN_PAUSED, REVIEW_DUE, REFERRAL_PROPOSED, DIARY,
+	// NEURO_ABNORMAL, FORWARD_BEND, or a rule about medicines, for example MED-02.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
 	// HIGH, MODERATE or LOW.
 	Severity string `protobuf:"bytes,4,opt,name=severity,proto3" json:"severity,omitempty"`
