@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/platform/civil"
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -25,6 +26,7 @@ func TestMedicineFacts(t *testing.T) {
 		"F091 not more than fourteen days in a row, over all NSAIDs":                 factFourteenDays,
 		"F091 a medicine taken daily counts without logged doses":                    factDailyCounts,
 		"F092 an NSAID and a kidney wait for a clinician":                            factOrgans,
+		"F092 an illness that becomes known later is told":                           factOrganLater,
 		"F093 the dose of ibuprofen is never that of another medicine":               factIbuprofenDose,
 		"F093 not offered under eighteen":                                            factMinor,
 		"F094 a muscle relaxant that the patient adds is reported":                   factPrescriber,
@@ -188,6 +190,24 @@ func factOrgans(t *testing.T, w *world) {
 	m = w.add(w.patient(), &plansv1.AddMedicationRequest{Drug: "aspirin"})
 	if m.GetState() != "REPORTED" || !m.GetBlocked() || w.task(patient, "MED-03") == nil {
 		t.Errorf("reported: %v", m)
+	}
+}
+
+func factOrganLater(t *testing.T, w *world) {
+	m := w.add(w.physio(), &plansv1.AddMedicationRequest{Drug: "naproxen"})
+	if m.GetState() != "ACTIVE" || w.task(patient, "MED-03") != nil {
+		t.Fatalf("%v", m)
+	}
+	w.intake.say(t, patient, "organ", "stomach_ulcer")
+	w.intake.set(t, &intakev1.BookingGate{PatientId: patient, Version: 1})
+	w.heard(w.intake.producer)
+	if task := w.task(patient, "MED-03"); !slices.Equal(task.GetCodes(), []string{m.GetMedicationId(), "organ.stomach_ulcer", "C16"}) {
+		t.Errorf("%v", task)
+	}
+	w.intake.set(t, &intakev1.BookingGate{PatientId: patient, Version: 2})
+	w.heard(w.intake.producer)
+	if open := w.open(patient); len(open) != 1 {
+		t.Errorf("told twice: %v", open)
 	}
 }
 

@@ -150,3 +150,24 @@ func (m *medicines) tell(ctx context.Context, tx *sqldb.Tx, head store.Head, iss
 func aboutMedicine(id string) func(store.Issue) bool {
 	return func(i store.Issue) bool { return slices.Contains(i.Codes, id) }
 }
+
+// askMedicines asks what bears on a patient's medicines, when one is on the list.
+func (a *App) askMedicines(ctx context.Context, clinicID, patientID string) (*medication.Conditions, error) {
+	listed, survivor := false, ""
+	err := a.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		if survivor, _, err = store.Survivor(tx, clinicID, patientID); err != nil {
+			return err
+		}
+		all, err := store.Medications(tx, clinicID, survivor)
+		listed = slices.ContainsFunc(all, func(m store.Medication) bool { return medication.State(m.State).Taken() })
+		return err
+	})
+	if err != nil || !listed {
+		return nil, err
+	}
+	cond, err := a.asks.Conditions(ctx, clinicID, survivor)
+	if err != nil {
+		return nil, err
+	}
+	return &cond, nil
+}

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"log/slog"
 
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/plans/internal/medication"
 	"github.com/upright-clinic/upright/services/plans/internal/referral"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
@@ -26,26 +28,67 @@ func (a *App) IntakeHandlers() []eventlog.Handler {
 			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.IntakeTriaged, t triaged, _ eventlog.Envelope) error {
 				return a.onTriaged(ctx, tx, m, t)
 			}),
-		eventlog.OnAsking(func(ctx context.Context, m *intakev1.TriageOverridden) (store.Gate, error) { return a.askGate(ctx, m) },
-			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.TriageOverridden, g store.Gate, _ eventlog.Envelope) error {
-				return a.onGate(ctx, tx, m, g)
+		eventlog.OnAsking(func(ctx context.Context, m *intakev1.TriageOverridden) (known, error) { return a.askKnown(ctx, m) },
+			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.TriageOverridden, k known, _ eventlog.Envelope) error {
+				return a.onKnown(ctx, tx, m, k)
 			}),
-		eventlog.OnAsking(func(ctx context.Context, m *intakev1.FactsChanged) (store.Gate, error) { return a.askGate(ctx, m) },
-			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.FactsChanged, g store.Gate, _ eventlog.Envelope) error {
-				return a.onGate(ctx, tx, m, g)
+		eventlog.OnAsking(func(ctx context.Context, m *intakev1.FactsChanged) (known, error) { return a.askKnown(ctx, m) },
+			func(ctx context.Context, tx *sqldb.Tx, m *intakev1.FactsChanged, k known, _ eventlog.Envelope) error {
+				return a.onKnown(ctx, tx, m, k)
 			}),
 	}
 }
 
+// known is what plans asks when what is known of a patient has changed.
+type known struct {
+	gate store.Gate
+	// medicines is what bears on the patient's medicines; nil when none is on the list.
+	medicines *medication.Conditions
+}
+
+// askKnown asks intake what is known against kinds of care, and against the medicines of
+// the list. That the second cannot be asked does not keep the first from being heard: the
+// list says it whenever it is read.
+func (a *App) askKnown(ctx context.Context, m gateMove) (k known, err error) {
+	if k.gate, err = a.askGate(ctx, m); err != nil {
+		return k, err
+	}
+	if k.medicines, err = a.askMedicines(ctx, m.GetClinicId(), m.GetPatientId()); err != nil {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "medicines were not checked against what is known now",
+			slog.String("clinic_id", m.GetClinicId()), slog.Any("error", err))
+	}
+	return k, nil
+}
+
+// onKnown keeps the gate, and tells a clinician of medicines that are taken against it.
+func (a *App) onKnown(ctx context.Context, tx *sqldb.Tx, m gateMove, k known) error {
+	if err := a.onGate(ctx, tx, m, k.gate); err != nil || k.medicines == nil {
+		return err
+	}
+	head, err := store.LockHead(tx, m.GetClinicId(), m.GetPatientId())
+	if err != nil {
+		return err
+	}
+	today, err := todayIn(tx, head.ClinicID)
+	if err != nil {
+		return err
+	}
+	list, err := a.medicines(tx, head.ClinicID, head.PatientID, *k.medicines, today, today)
+	if err != nil {
+		return err
+	}
+	return list.tell(ctx, tx, head, list.rules.Of(list.kase))
+}
+
 // triaged is what plans asks about a form that has a result.
 type triaged struct {
-	gate  store.Gate
+	known
 	rules []string
 }
 
-// askTriaged asks intake what is known against kinds of care, and which rules fired.
+// askTriaged asks intake what is known now, and which rules fired.
 func (a *App) askTriaged(ctx context.Context, m *intakev1.IntakeTriaged) (t triaged, err error) {
-	if t.gate, err = a.askGate(ctx, m); err != nil {
+	if t.known, err = a.askKnown(ctx, m); err != nil {
 		return t, err
 	}
 	t.rules, err = a.asks.FiredRules(ctx, m.GetClinicId(), m.GetIntakeId())
@@ -57,7 +100,7 @@ func (a *App) askTriaged(ctx context.Context, m *intakev1.IntakeTriaged) (t tria
 
 // onTriaged keeps the gate, and proposes the referrals that the rules ask for.
 func (a *App) onTriaged(ctx context.Context, tx *sqldb.Tx, m *intakev1.IntakeTriaged, t triaged) error {
-	if err := a.onGate(ctx, tx, m, t.gate); err != nil {
+	if err := a.onKnown(ctx, tx, m, t.known); err != nil {
 		return err
 	}
 	head, err := store.LockHead(tx, m.GetClinicId(), m.GetPatientId())
