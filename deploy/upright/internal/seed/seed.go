@@ -18,6 +18,7 @@ import (
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
+	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/civil"
 )
@@ -81,6 +82,8 @@ func (s *Seeder) Run(ctx context.Context) ([]Account, error) {
 		{"clinic", s.makeClinic},
 		{"practitioners", s.makePractitioners},
 		{"accounts", s.makeAccounts},
+		{"triage owners", s.nameOwners},
+		{"languages", s.openLanguages},
 		{"appointment types", s.makeTypes},
 		{"shifts", s.makeShifts},
 		{"patients", s.makePatients},
@@ -164,6 +167,53 @@ func (s *Seeder) makeAccounts(ctx context.Context) error {
 	if s.desk, err = s.signIn(ctx, s.accounts[0]); err == nil {
 		s.admin, err = s.signIn(ctx, s.accounts[3])
 	}
+	return err
+}
+
+// openLanguages opens the form to patients in every language that it has, as the invented
+// physician. At a real clinic a real one reads it first.
+func (s *Seeder) openLanguages(ctx context.Context) error {
+	physician, err := s.signIn(ctx, s.accounts[2])
+	if err != nil {
+		return err
+	}
+	client := intakev1.NewQuestionnaireVersionServiceClient(s.Person("intake"))
+	list, err := client.ListQuestionnaireVersions(physician, &intakev1.ListQuestionnaireVersionsRequest{})
+	if err != nil {
+		return err
+	}
+	for _, v := range list.GetQuestionnaireVersions() {
+		for _, l := range v.GetLanguages() {
+			if l.GetOpen() {
+				continue
+			}
+			_, err := client.ApproveQuestionnaireLanguage(physician, &intakev1.ApproveQuestionnaireLanguageRequest{
+				QuestionnaireId: v.GetQuestionnaireId(), Version: v.GetVersion(), LanguageCode: l.GetLanguageCode(),
+				Note: "Invented approval of an invented clinic: nobody has read it.",
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nameOwners says whose triage tasks are: the physiotherapist's, and when they are late the
+// physician's, who answers for safety.
+func (s *Seeder) nameOwners(ctx context.Context) error {
+	var owners []string
+	for _, i := range []int{1, 2} {
+		signedIn, err := s.signIn(ctx, s.accounts[i])
+		if err != nil {
+			return err
+		}
+		p, _ := authn.From(signedIn)
+		owners = append(owners, p.Subject)
+	}
+	_, err := intakev1.NewTriageSettingsServiceClient(s.Person("intake")).UpdateTriageSettings(s.admin, &intakev1.UpdateTriageSettingsRequest{
+		Settings: &intakev1.TriageSettings{OwnerAccountIds: owners[:1], SafetyOfficerAccountId: owners[1]},
+	})
 	return err
 }
 

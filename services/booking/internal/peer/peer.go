@@ -57,7 +57,7 @@ var gateStates = map[intakev1.BookingGate_State]schedule.GateState{
 }
 
 func gateOf(g *intakev1.BookingGate) (schedule.Gate, error) {
-	gate := schedule.Gate{Version: g.GetVersion(), State: gateStates[g.GetState()], Level: schedule.Level(g.GetLevel())}
+	gate := schedule.Gate{Version: g.GetVersion(), State: gateStates[g.GetState()], Level: schedule.Level(g.GetLevel()), IntakeID: g.GetIntakeId()}
 	if g.GetExpireTime() != nil {
 		gate.ExpireTime = g.GetExpireTime().AsTime()
 	}

@@ -44,6 +44,8 @@ type Gate struct {
 	TriageDate civil.Date
 	// ExpireTime is when the result stops being good; zero when it does not.
 	ExpireTime time.Time
+	// IntakeID is the form that decided; empty when none did.
+	IntakeID string
 	// ChangeTime is when the gate last changed, as far as booking knows; zero when it does
 	// not. A plan older than it is no clearance for a medical level.
 	ChangeTime time.Time
@@ -154,6 +156,9 @@ func (g Gate) askScreened(a GateAsk) *fault.Error {
 	}
 	if kinds := g.kinds(); kinds != "" {
 		refusal = refusal.With("allowed_kinds", kinds)
+	}
+	if a.By == Staff && g.IntakeID != "" { // where a clinician reads which answers
+		refusal = refusal.With("intake_id", g.IntakeID)
 	}
 	return refusal
 }
