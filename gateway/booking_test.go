@@ -223,6 +223,7 @@ type plans struct {
 	created  []*plansv1.CreatePlanRequest
 	recorded []*plansv1.RecordInjectionRequest
 	answered []*plansv1.AnswerInjectionCheckInRequest
+	closed   []*plansv1.ClosePlanRequest
 	refuse   error
 }
 
@@ -282,6 +283,17 @@ func (s *plans) ListInjections(context.Context, *plansv1.ListInjectionsRequest) 
 
 func (s *plans) ListInjectionConsents(context.Context, *plansv1.ListInjectionConsentsRequest) (*plansv1.ListInjectionConsentsResponse, error) {
 	return &plansv1.ListInjectionConsentsResponse{Signs: []*plansv1.CheckInSign{{Code: "FEVER", Text: "Fever"}, {Code: "BLEEDING", Text: "Bleeding"}}}, nil
+}
+
+func (s *plans) ClosePlan(_ context.Context, in *plansv1.ClosePlanRequest) (*plansv1.ClosePlanResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = append(s.closed, in)
+	return &plansv1.ClosePlanResponse{Plan: plan()}, nil
+}
+
+func (s *plans) CancelPlanSessions(context.Context, *plansv1.CancelPlanSessionsRequest) (*plansv1.CancelPlanSessionsResponse, error) {
+	return &plansv1.CancelPlanSessionsResponse{Plan: plan()}, nil
 }
 
 // AnswerInjectionCheckIn keeps the answer; a sign must not wait.

@@ -31,3 +31,17 @@ func TestCheckInAfterAnInjection(t *testing.T) {
 	w.browser(reception).get("/me/check-in").wants(t, 403)
 	b.post("/me/check-in", url.Values{"injection": {"inj_9"}, "code": {"DAY_3"}}).wants(t, 200, "There is nothing to answer now.")
 }
+
+// A clinician who ends a plan is asked whether its booked sessions are cancelled too.
+func TestClosingAPlanAsksAboutItsSessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser(clinician)
+	a := b.get("/staff/plans/pln_1").wants(t, 200, "Cancel the booked sessions too")
+	b.post("/staff/plans/pln_1/close", with(a.hidden(t, "/staff/plans/pln_1/close"), "reason_code", "DISCHARGED", "cancel", "yes"))
+	b.post("/staff/plans/pln_1/close", with(a.hidden(t, "/staff/plans/pln_1/close"), "reason_code", "COMPLETED"))
+	if n := len(w.plans.closed); n != 2 || !w.plans.closed[0].GetCancelFutureSessions() || w.plans.closed[1].GetCancelFutureSessions() {
+		t.Errorf("closed %v", w.plans.closed)
+	}
+	b.post("/staff/plans/pln_1/cancel", a.hidden(t, "/staff/plans/pln_1/close")).wants(t, 200, "The booked sessions are being cancelled.")
+}

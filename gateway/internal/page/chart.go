@@ -2,6 +2,7 @@ package page
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -295,14 +296,35 @@ func (s *Site) planPage(c *call) error {
 	d := struct {
 		*plansv1.Plan
 		Clinician bool
-		Cards     []courseCard
-	}{plan, c.clinician(), courseCards("/staff/book/times", wish{Patient: plan.GetPatientId()}, []*plansv1.Plan{plan}, types, false)}
+		// Booked is true while sessions of the plan are booked or about to be.
+		Booked bool
+		Cards  []courseCard
+	}{plan, c.clinician(), anyBooked(plan), courseCards("/staff/book/times", wish{Patient: plan.GetPatientId()}, []*plansv1.Plan{plan}, types, false)}
 	v := c.view(plan.GetName(), d)
 	v.Back = "/staff/patients/" + plan.GetPatientId()
 	return c.show("plan", v)
 }
 
-// planAct puts a plan into force, stops it for a while, goes on with it or ends it.
+// more reads how many sessions a review adds: only one that extends the course adds any, and
+// it adds at least one.
+func more(outcome, text string) int32 {
+	if outcome != "EXTEND" {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return int32(n)
+}
+
+// anyBooked reports whether a session of the plan is booked.
+func anyBooked(p *plansv1.Plan) bool {
+	return slices.ContainsFunc(p.GetCourses(), func(c *plansv1.Course) bool { return c.GetSessions().GetBooked() > 0 })
+}
+
+// planAct puts a plan into force, stops it for a while, goes on with it or ends it, and
+// cancels its sessions to come.
 func (s *Site) planAct(c *call) error {
 	id, etag, request := c.path("plan_id"), c.form("etag"), c.requestID()
 	do := map[string]func() error{
@@ -311,7 +333,7 @@ func (s *Site) planAct(c *call) error {
 			return err
 		},
 		"pause": func() error {
-			_, err := s.clients.plans.PausePlan(c.ctx(), &plansv1.PausePlanRequest{PlanId: id, Etag: etag, RequestId: request})
+			_, err := s.clients.plans.PausePlan(c.ctx(), &plansv1.PausePlanRequest{PlanId: id, Etag: etag, RequestId: request, CancelFutureSessions: c.form("cancel") != ""})
 			return err
 		},
 		"resume": func() error {
@@ -319,13 +341,20 @@ func (s *Site) planAct(c *call) error {
 			return err
 		},
 		"close": func() error {
-			_, err := s.clients.plans.ClosePlan(c.ctx(), &plansv1.ClosePlanRequest{PlanId: id, Etag: etag, RequestId: request, ReasonCode: c.form("reason_code")})
+			_, err := s.clients.plans.ClosePlan(c.ctx(), &plansv1.ClosePlanRequest{
+				PlanId: id, Etag: etag, RequestId: request, ReasonCode: c.form("reason_code"), CancelFutureSessions: c.form("cancel") != "",
+			})
+			return err
+		},
+		"cancel": func() error {
+			_, err := s.clients.plans.CancelPlanSessions(c.ctx(), &plansv1.CancelPlanSessionsRequest{PlanId: id, Etag: etag, RequestId: request})
 			return err
 		},
 		"review": func() error {
 			_, err := s.clients.plans.RecordReview(c.ctx(), &plansv1.RecordReviewRequest{
 				PlanId: id, Etag: etag, RequestId: request, CourseId: c.form("course"), Outcome: c.form("outcome"), Note: c.form("note"),
 				Response: c.form("response"),
+				AdditionalSessions: more(c.form("outcome"), c.form("additional")),
 			})
 			return err
 		},
