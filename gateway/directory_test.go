@@ -26,7 +26,8 @@ type directory struct {
 	directoryv1.UnimplementedPatientServiceServer
 	directoryv1.UnimplementedPlaceServiceServer
 	directoryv1.UnimplementedPractitionerServiceServer
-	w *world
+	w       *world
+	imports imports
 
 	mu         sync.Mutex
 	sessions   map[string]authn.Principal
@@ -56,6 +57,7 @@ func (d *directory) register(r grpc.ServiceRegistrar) {
 	directoryv1.RegisterPatientServiceServer(r, d)
 	directoryv1.RegisterPlaceServiceServer(r, d)
 	directoryv1.RegisterPractitionerServiceServer(r, d)
+	directoryv1.RegisterImportServiceServer(r, &d.imports)
 }
 
 func (d *directory) end(token string) {

@@ -23,6 +23,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the databases to this version and stop."`
 	Doctor  doctorCommand  `cmd:"" help:"Check a clinic's data and settings and say what is wrong."`
 	Events  eventsCommand  `cmd:"" help:"Look after events that could not be handled."`
+	Import  importCommand  `cmd:"" help:"Take over patients, practitioners and appointments of another system."`
 	User    userCommand    `cmd:"" help:"Look after accounts."`
 	Keys    keysCommand    `cmd:"" help:"Make the keys that services running apart sign their calls with."`
 }

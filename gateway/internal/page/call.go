@@ -52,6 +52,9 @@ func (c *call) read() error {
 	if kind == "multipart/form-data" && c.x.Route == uploadPattern {
 		return c.readUpload()
 	}
+	if kind == "multipart/form-data" && c.r.URL.Path == importPath {
+		return c.readFile()
+	}
 	if kind != "application/x-www-form-urlencoded" && c.r.ContentLength != 0 {
 		return fault.New(fault.InvalidArgument, problem.ReasonUnsupportedMedia, "this page takes forms")
 	}

@@ -193,6 +193,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.courseRoutes()...)
 	rows = append(rows, s.checkInRoutes()...)
 	rows = append(rows, s.careRoutes()...)
+	rows = append(rows, s.importRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

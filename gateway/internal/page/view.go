@@ -221,6 +221,7 @@ func (c *call) nav() []link {
 	if c.is(typev1.Role_ROLE_ADMIN) {
 		add("/staff/rules", "nav.rules")
 		add("/staff/reports/intake", "nav.report")
+		add(importPath, "import.nav")
 	}
 	return links
 }
