@@ -133,7 +133,7 @@ func (c *call) uploaded(w *wrongs) (*importfile.File, error) {
 // readFile takes in the form of the page that takes files. All of it is held in memory: the
 // gateway keeps nothing of a patient on a disk.
 func (c *call) readFile() error {
-	const all = 1 << 30 // bodies are bounded long before
+	const all = 1 << 30                // bodies are bounded long before
 	err := c.r.ParseMultipartForm(all) //nolint:gosec // the edge bounds every body
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem.BodyTooLarge(tooLarge.Limit)
