@@ -353,7 +353,7 @@ func (s *Site) planAct(c *call) error {
 		"review": func() error {
 			_, err := s.clients.plans.RecordReview(c.ctx(), &plansv1.RecordReviewRequest{
 				PlanId: id, Etag: etag, RequestId: request, CourseId: c.form("course"), Outcome: c.form("outcome"), Note: c.form("note"),
-				Response: c.form("response"),
+				Response:           c.form("response"),
 				AdditionalSessions: more(c.form("outcome"), c.form("additional")),
 			})
 			return err
