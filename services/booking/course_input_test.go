@@ -24,21 +24,25 @@ func TestBookCourseInput(t *testing.T) {
 			change func(*bookingv1.BookCourseRequest)
 			reason string
 		}{
-			"plan":              {func(r *bookingv1.BookCourseRequest) { r.PlanId = "pln_nobody" }, "NOT_FOUND"},
-			"course":            {func(r *bookingv1.BookCourseRequest) { r.CourseId = "crs_no" }, "WRONG_DISCIPLINE"},
-			"none":              {func(r *bookingv1.BookCourseRequest) { r.Occurrences = nil }, "INVALID_ARGUMENT"},
-			"practitioner":      {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = "prac_no" }, "NOT_FOUND"},
-			"no practitioner":   {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = "" }, "INVALID_ARGUMENT"},
-			"wrong care":        {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = drX }, "WRONG_DISCIPLINE"},
-			"type":              {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].AppointmentTypeId = "typ_no" }, "NOT_FOUND"},
-			"length":            {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].DurationMinutes = 35 }, "NO_APPOINTMENT_TYPE"},
-			"mode":              {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].Mode = "ONLINE" }, "WRONG_MODE"},
-			"appointment":       {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].AppointmentId = "apt_no" }, "INVALID_ARGUMENT"},
-			"past":              {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = timestamppb.New(inWeeks(-2)) }, "IN_THE_PAST"},
-			"ask 50 not a slot": {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = timestamppb.New(inWeeks(1).Add(time.Minute)) }, "INVALID_ARGUMENT"},
-			"outside shifts":    {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = timestamppb.New(inWeeks(1).Add(12 * time.Hour)) }, "OUTSIDE_SHIFT"},
-			"twice":             {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = r.Occurrences[0].StartTime }, "INVALID_ARGUMENT"},
-			"no time":           {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = nil }, "INVALID_ARGUMENT"},
+			"plan":            {func(r *bookingv1.BookCourseRequest) { r.PlanId = "pln_nobody" }, "NOT_FOUND"},
+			"course":          {func(r *bookingv1.BookCourseRequest) { r.CourseId = "crs_no" }, "WRONG_DISCIPLINE"},
+			"none":            {func(r *bookingv1.BookCourseRequest) { r.Occurrences = nil }, "INVALID_ARGUMENT"},
+			"practitioner":    {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = "prac_no" }, "NOT_FOUND"},
+			"no practitioner": {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = "" }, "INVALID_ARGUMENT"},
+			"wrong care":      {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].PractitionerId = drX }, "WRONG_DISCIPLINE"},
+			"type":            {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].AppointmentTypeId = "typ_no" }, "NOT_FOUND"},
+			"length":          {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].DurationMinutes = 35 }, "NO_APPOINTMENT_TYPE"},
+			"mode":            {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].Mode = "ONLINE" }, "WRONG_MODE"},
+			"appointment":     {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].AppointmentId = "apt_no" }, "INVALID_ARGUMENT"},
+			"past":            {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = timestamppb.New(inWeeks(-2)) }, "IN_THE_PAST"},
+			"ask 50 not a slot": {func(r *bookingv1.BookCourseRequest) {
+				r.Occurrences[1].StartTime = timestamppb.New(inWeeks(1).Add(time.Minute))
+			}, "INVALID_ARGUMENT"},
+			"outside shifts": {func(r *bookingv1.BookCourseRequest) {
+				r.Occurrences[1].StartTime = timestamppb.New(inWeeks(1).Add(12 * time.Hour))
+			}, "OUTSIDE_SHIFT"},
+			"twice":   {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = r.Occurrences[0].StartTime }, "INVALID_ARGUMENT"},
+			"no time": {func(r *bookingv1.BookCourseRequest) { r.Occurrences[1].StartTime = nil }, "INVALID_ARGUMENT"},
 		} {
 			r := bookAll(occurrences(3))
 			c.change(r)
