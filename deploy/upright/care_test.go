@@ -42,6 +42,7 @@ func TestCare(t *testing.T) {
 	t.Run("medicines", func(t *testing.T) { careMedicines(t, h) })
 	t.Run("referrals", func(t *testing.T) { careReferrals(t, s, h) })
 	t.Run("pages", func(t *testing.T) { carePages(t, s, h) })
+	t.Run("notes", func(t *testing.T) { careNotes(t, s, h) })
 }
 
 // careMedicines: the paths and fields that other programs count on.

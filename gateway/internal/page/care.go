@@ -40,6 +40,9 @@ type care struct {
 	Trend     *plansv1.GetDiaryTrendResponse
 	Outcomes  []*plansv1.Outcome
 	Due       []*plansv1.DueOutcome
+	// Notes are the newest, with one's own drafts; MoreNotes is true when there are others.
+	Notes     []noteCard
+	MoreNotes bool
 	Failed    map[string]bool
 }
 
@@ -93,6 +96,15 @@ func (c *call) care(patient string, known *clinical) *care {
 				d.Due = append(d.Due, due)
 			}
 		}
+		return err
+	})
+	ask("notes", func() error {
+		got, err := c.notes().ListNotes(c.ctx(), &plansv1.ListNotesRequest{PatientId: patient, PageSize: 5})
+		if err != nil {
+			return err
+		}
+		d.MoreNotes = got.GetNextPageToken() != ""
+		d.Notes, err = c.noteCards(got.GetNotes())
 		return err
 	})
 	d.Alerts = c.alerts(d, known)

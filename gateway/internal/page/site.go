@@ -194,6 +194,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.checkInRoutes()...)
 	rows = append(rows, s.careRoutes()...)
 	rows = append(rows, s.importRoutes()...)
+	rows = append(rows, s.noteRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

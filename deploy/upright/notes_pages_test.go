@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// reader looks at pages in a browser, without JavaScript on a narrow screen.
+type reader struct {
+	t    *testing.T
+	ctx  context.Context
+	body string
+}
+
+// look opens a page, checks how it is made, and reads it.
+func (r *reader) look(what, path string) {
+	r.t.Helper()
+	do(r.t, r.ctx, what, chromedp.Navigate(path), chromedp.WaitVisible("h1", chromedp.ByQuery))
+	r.read(what)
+}
+
+// read checks and reads the page that is open.
+func (r *reader) read(what string) {
+	r.t.Helper()
+	var wrong []string
+	do(r.t, r.ctx, what, chromedp.Evaluate(structure, &wrong), chromedp.Text("body", &r.body, chromedp.ByQuery))
+	if len(wrong) > 0 {
+		r.t.Errorf("%s: %v", what, wrong)
+	}
+}
+
+// press fills nothing in: it presses a button and reads the page that follows.
+func (r *reader) press(what, button, wait string) {
+	r.t.Helper()
+	do(r.t, r.ctx, what, chromedp.Click(button, chromedp.ByQuery), chromedp.WaitVisible(wait, chromedp.ByQuery))
+	r.read(what)
+}
+
+// says looks for words on the page.
+func (r *reader) says(what string, words ...string) {
+	r.t.Helper()
+	for _, word := range words {
+		if !strings.Contains(r.body, word) {
+			r.t.Errorf("%s does not say %q:\n%s", what, word, r.body)
+		}
+	}
+}
+
+const done = `.box.good[role="status"]`
+
+// careNotes: a note is begun, saved, signed and added to, and the next one begins with its words.
+func careNotes(t *testing.T, s *stack, h *house) {
+	id := h.patient("Note")
+	patient := s.base + "/staff/patients/" + id
+	h.plan(h.physio, id, "physiotherapy")
+	r := &reader{t: t, ctx: browse(t, false, 360, 740)}
+	do(t, r.ctx, "sign in", signInPage(s.base, account{Email: strings.ToLower("CLINICIAN" + h.physicianID + "@test.clinic"), Password: "seven-grey-herons-at-noon"}))
+	r.look("the patient's page", patient)
+	r.says("the patient's page", "Session notes", "No notes yet.", "Write a note")
+	r.look("a new note", patient+"/notes/new")
+	r.says("a new note", "Physiotherapy, under the plan")
+	r.press("begin it", `main form button`, `form[action$="/save"]`)
+	do(t, r.ctx, "write", chromedp.SendKeys("#subjective", "slept through", chromedp.ByQuery), chromedp.SendKeys("#objective", "rotation 30 degrees", chromedp.ByQuery),
+		chromedp.Click(`input[value="EXERCISE_TEACHING"]`, chromedp.ByQuery), chromedp.SetValue("#pressure_tolerance", "8", chromedp.ByQuery))
+	r.press("save it", `main form button:not([formaction])`, done)
+	var draft string
+	do(t, r.ctx, "where", chromedp.Location(&draft))
+	draft, _, _ = strings.Cut(draft, "?")
+	noteID := draft[strings.LastIndexByte(draft, '/')+1:]
+	if err := h.physio.call(t.Context(), http.MethodGet, "/v1/notes/"+noteID, nil, nil); err == nil {
+		t.Error("a colleague reads a draft")
+	}
+	// Another window saves in between: what is typed is not lost, and not written over unseen.
+	do(t, r.ctx, "type", chromedp.SendKeys("#assessment", "mechanical", chromedp.ByQuery))
+	var saved struct {
+		Etag string `json:"etag"`
+	}
+	h.physician.must(http.MethodGet, "/v1/notes/"+noteID, nil, &saved)
+	h.physician.must(http.MethodPatch, "/v1/notes/"+noteID, m{"etag": saved.Etag, "subjective": "slept badly", "objective": "rotation 30 degrees"}, nil)
+	r.press("sign too late", `button[formaction]`, `.errors`)
+	r.says("too late", "Somebody changed this", "What is saved now", "slept badly")
+	var typed string
+	do(t, r.ctx, "what was typed", chromedp.Value("#assessment", &typed, chromedp.ByQuery))
+	if typed != "mechanical" {
+		t.Errorf("what was typed is lost: %q", typed)
+	}
+	r.press("sign it", `button[formaction]`, done)
+	r.says("signed", "The note is signed.", "slept through", "mechanical", "Teaching of exercises")
+	r.look("the note", draft)
+	r.press("add nothing", `form[action$="/addendum"] button`, `.errors`)
+	r.says("nothing added", "Write what is to be added.")
+	do(t, r.ctx, "addendum", chromedp.SendKeys("#text", "the left side, not the right", chromedp.ByQuery))
+	r.press("add", `form[action$="/addendum"] button`, done)
+	r.says("added", "the left side, not the right", "slept through", "Addendum")
+	r.look("the next note", patient+"/notes/new")
+	r.press("begin the next", `main form button`, `form[action$="/save"]`)
+	r.says("the next note", "The words are those of the last signed note.", "Begin more lightly.")
+	do(t, r.ctx, "carried", chromedp.Value("#assessment", &typed, chromedp.ByQuery))
+	if typed != "mechanical" {
+		t.Errorf("the next note begins with %q", typed)
+	}
+	r.look("the patient's page", patient)
+	r.says("the patient's page", "Go on writing", "the left side, not the right")
+	r.look("all notes", patient+"/notes")
+	r.says("all notes", "slept through", "Go on writing")
+}
