@@ -108,3 +108,43 @@ func careNotes(t *testing.T, s *stack, h *house) {
 	r.look("all notes", patient+"/notes")
 	r.says("all notes", "slept through", "Go on writing")
 }
+
+// careProgramme: what fits is suggested, what must not be is left out, and strengthening waits.
+func careProgramme(t *testing.T, s *stack, h *house) {
+	id := h.patient("Programme")
+	patient := s.base + "/staff/patients/" + id
+	submitIntake(t, h.physio, id, m{"cold_intolerance": "yes"})
+	s.quiet()
+	h.plan(h.physio, id, "physiotherapy")
+	r := &reader{t: t, ctx: browse(t, false, 360, 740)}
+	do(t, r.ctx, "sign in", signInPage(s.base, account{Email: strings.ToLower("CLINICIAN" + h.physioID + "@test.clinic"), Password: "seven-grey-herons-at-noon"}))
+	r.look("the patient's page", patient)
+	r.says("the patient's page", "Home programme", "No programme in force.")
+	r.look("the form", patient+"/programmes/new")
+	r.says("the form", "Swimming", "test the water with your elbow", "Physiotherapy, ")
+	do(t, r.ctx, "swelling", chromedp.Click(`input[value="SWELLING"]`, chromedp.ByQuery))
+	do(t, r.ctx, "since when", chromedp.SetValue("#duration", "lt48h", chromedp.ByQuery))
+	r.press("suggest again", `button[name="again"]`, `input[value="BATH"]:checked`)
+	r.says("suggested", "Left out, with the rules against it", "Ice X-ICE-1")
+	do(t, r.ctx, "swimming", chromedp.Click(`input[value="SWIMMING"]`, chromedp.ByQuery))
+	r.press("issue it", `main form button:not([name])`, `.errors`)
+	r.says("too early", "Strengthening waits until you say that the injury is resolved.")
+	do(t, r.ctx, "resolved", chromedp.Click(`input[name="injury_resolved"]`, chromedp.ByQuery))
+	r.press("issue it", `main form button:not([name])`, done)
+	r.says("issued", "Walk and move gently", "Swimming", "injury resolved", "Do not stay longer than 30 minutes", "hold 30 seconds")
+	r.look("another", patient+"/programmes/new")
+	r.press("replace it", `main form button:not([name])`, done)
+	var list struct {
+		Programmes []struct {
+			State string `json:"state"`
+		} `json:"programmes"`
+	}
+	h.physio.must(http.MethodGet, "/v1/patients/"+id+"/home-programmes", nil, &list)
+	if len(list.Programmes) != 2 || list.Programmes[0].State != "ACTIVE" || list.Programmes[1].State != "ENDED" {
+		t.Errorf("one programme replaces the other: %+v", list)
+	}
+	do(t, r.ctx, "open", chromedp.SendKeys(`//summary[contains(., "End the programme")]`, "\r", chromedp.BySearch))
+	do(t, r.ctx, "end it", chromedp.WaitVisible(`form[action$="/end"] button`, chromedp.ByQuery), chromedp.SendKeys(`form[action$="/end"] button`, "\r", chromedp.ByQuery), chromedp.WaitNotPresent(`form[action$="/end"]`, chromedp.ByQuery), chromedp.WaitVisible(done, chromedp.ByQuery))
+	r.read("ended")
+	r.says("ended", "No programme in force.")
+}

@@ -40,6 +40,8 @@ type care struct {
 	Trend     *plansv1.GetDiaryTrendResponse
 	Outcomes  []*plansv1.Outcome
 	Due       []*plansv1.DueOutcome
+	// Programmes are those in force at home.
+	Programmes []staffProgramme
 	// Notes are the newest, with one's own drafts; MoreNotes is true when there are others.
 	Notes     []noteCard
 	MoreNotes bool
@@ -96,6 +98,10 @@ func (c *call) care(patient string, known *clinical) *care {
 				d.Due = append(d.Due, due)
 			}
 		}
+		return err
+	})
+	ask("programme", func() (err error) {
+		d.Programmes, err = c.programmes(patient, d.Trend)
 		return err
 	})
 	ask("notes", func() error {

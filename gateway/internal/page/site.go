@@ -195,6 +195,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.careRoutes()...)
 	rows = append(rows, s.importRoutes()...)
 	rows = append(rows, s.noteRoutes()...)
+	rows = append(rows, s.programmeRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 
