@@ -154,6 +154,32 @@ func TestPlanEventsFlag(t *testing.T) {
 	})
 }
 
+// TestAnIssueOutlivesTheGate: what an issue of the plan says of a session stays until the issue
+// is decided, whatever the gate says meanwhile of the same rule.
+func TestAnIssueOutlivesTheGate(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.run()
+		id := w.book(w.planned(at(10, 0))).GetAppointmentId()
+		issue := func(rule string) *plansv1.IssueRaised {
+			return &plansv1.IssueRaised{ClinicId: clinic, PatientId: patient, IssueId: "iss_" + rule, Rule: rule, AppointmentIds: []string{id}}
+		}
+		w.plans.tell(t, issue("RELEASE_NEEDED"))
+		waitFor(t, "issue", func() bool { return w.has(id, "PLAN_RELEASE_NEEDED") })
+		w.intake.set(patient, emergency(1))
+		w.intake.tell(t, &intakev1.IntakeTriaged{ClinicId: clinic, PatientId: patient, GateVersion: 1})
+		waitFor(t, "the gate closes", func() bool { return w.has(id, "GATE_CLOSED") && w.has(id, "PLAN_RELEASE_NEEDED") })
+		w.intake.set(patient, care(2))
+		w.intake.tell(t, &intakev1.TriageOverridden{ClinicId: clinic, PatientId: patient, GateVersion: 2})
+		waitFor(t, "the gate opens", func() bool { return !w.has(id, "GATE_CLOSED") })
+		if !w.has(id, "PLAN_RELEASE_NEEDED") {
+			t.Error("the gate took the issue's flag")
+		}
+		w.plans.tell(t, &plansv1.IssueResolved{ClinicId: clinic, PatientId: patient, IssueId: "iss_RELEASE_NEEDED", Rule: "RELEASE_NEEDED", AppointmentIds: []string{id}})
+		waitFor(t, "resolved", func() bool { return len(w.flagsOf(id)) == 0 })
+	})
+}
+
 // TestSessionsWithdrawn: what a clinician has confirmed is cancelled, once, and only what is
 // still to come under the plan.
 func TestSessionsWithdrawn(t *testing.T) {

@@ -61,6 +61,15 @@ func (a *App) planClosed(ctx context.Context, tx *sqldb.Tx, m *plansv1.PlanClose
 	return nil
 }
 
+// issueFlag is the flag of an issue's rule. Rules that the gate has too get a flag of their own:
+// the gate takes its flags back when it opens, an issue's stays until the issue is decided.
+func issueFlag(rule string) string {
+	if slices.Contains(gateFlags, rule) {
+		return "PLAN_" + rule
+	}
+	return rule
+}
+
 // issueRaised flags the appointments that an issue names, with the earliest date that would be
 // allowed now.
 func (a *App) issueRaised(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRaised) error {
@@ -81,7 +90,7 @@ func (a *App) issueRaised(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRai
 			}
 			next = d
 		}
-		changed := setFlags(apt, nil, []string{m.GetRule()})
+		changed := setFlags(apt, nil, []string{issueFlag(m.GetRule())})
 		if !changed && next == apt.NextEligible {
 			continue
 		}
@@ -94,18 +103,15 @@ func (a *App) issueRaised(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueRai
 }
 
 // issueResolved takes the flag of an issue off the appointments that no other issue of its
-// rule names. Flags of the gate are not an issue's to take: they go when the gate opens.
+// rule names.
 func (a *App) issueResolved(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueResolved) error {
-	if slices.Contains(gateFlags, m.GetRule()) {
-		return nil
-	}
 	ctx = authn.WithService(ctx, peer.Service, m.GetClinicId())
 	for _, id := range m.GetAppointmentIds() {
 		apt, err := store.LockAppointment(tx, m.GetClinicId(), id)
 		if err != nil {
 			return err
 		}
-		if apt == nil || !apt.State.Live() || !setFlags(apt, []string{m.GetRule()}, nil) {
+		if apt == nil || !apt.State.Live() || !setFlags(apt, []string{issueFlag(m.GetRule())}, nil) {
 			continue
 		}
 		if err := a.saveFlags(ctx, tx, apt); err != nil {
