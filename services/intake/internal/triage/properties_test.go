@@ -37,14 +37,16 @@ var worse = map[string][]string{
 	"weight_loss":             {"no", "unsure", "yes"},
 	"night_pain":              {"none", "worse_at_night", "wakes_settles", "unrelenting"},
 	"constant_pain":           {"no", "unsure", "yes"},
-	"band_pain":               {"no", "unsure", "yes"},
-	"new_deformity":           {"no", "unsure", "yes"},
-	"joint_swelling":          {"no", "unsure", "yes"},
-	"curve_change":            {"no", "unsure", "yes"},
-	"anticoagulant":           {"no", "unsure", "yes"},
-	"bleeding_disorder":       {"no", "unsure", "yes"},
-	"radiation":               {"none", "one_arm", "around_chest"},
-	"course":                  {"improving", "stable", "worsening"},
+	// A band of pain counts beside a history of cancer (E13) and is in no other rule of the
+	// reference, while "unsure" always asks for a review (C90): "yes" alone is not above it.
+	"band_pain":         {"no", "unsure"},
+	"new_deformity":     {"no", "unsure", "yes"},
+	"joint_swelling":    {"no", "unsure", "yes"},
+	"curve_change":      {"no", "unsure", "yes"},
+	"anticoagulant":     {"no", "unsure", "yes"},
+	"bleeding_disorder": {"no", "unsure", "yes"},
+	"radiation":         {"none", "one_arm", "around_chest"},
+	"course":            {"improving", "stable", "worsening"},
 }
 
 // growing are the lists in which one more tick is never better.
