@@ -47,6 +47,12 @@ var asking = map[string]func(th things) []proto.Message{
 	v1 + "PatientService/BatchGetPatients": func(th things) []proto.Message {
 		return []proto.Message{&directoryv1.BatchGetPatientsRequest{PatientIds: []string{th.patient, th.merged}}}
 	},
+	v1 + "PatientService/VerifyPatient": func(th things) []proto.Message {
+		return []proto.Message{&directoryv1.VerifyPatientRequest{PatientId: th.patient, FamilyName: "Müller", BirthDate: "1980-03-07"}}
+	},
+	v1 + "ImportService/ListExternalRecords": func(th things) []proto.Message {
+		return []proto.Message{&directoryv1.ListExternalRecordsRequest{Source: "OTHER", Kind: "PATIENT", ExternalIds: []string{th.patient}}}
+	},
 	v1 + "PatientService/MergePatients": func(th things) []proto.Message {
 		return []proto.Message{&directoryv1.MergePatientsRequest{PatientId: th.patient, SurvivingPatientId: th.merged}}
 	},
@@ -144,6 +150,8 @@ var asking = map[string]func(th things) []proto.Message{
 var namesNobody = map[string]string{
 	v1 + "PatientService/CreatePatient":           "makes a new record",
 	v1 + "PatientService/RegisterPatient":         "public, makes a new record",
+	v1 + "ImportService/ImportPatients":           "makes new records",
+	v1 + "ImportService/ImportPractitioners":      "makes new records",
 	v1 + "PractitionerService/CreatePractitioner": "makes a new record",
 	v1 + "PlaceService/CreateClinic":              "makes a new clinic",
 	v1 + "PlaceService/ListClinics":               "for services, which see every clinic",
