@@ -43,6 +43,7 @@ func TestCare(t *testing.T) {
 	t.Run("referrals", func(t *testing.T) { careReferrals(t, s, h) })
 	t.Run("pages", func(t *testing.T) { carePages(t, s, h) })
 	t.Run("notes", func(t *testing.T) { careNotes(t, s, h) })
+	t.Run("outcomes", func(t *testing.T) { careOutcomes(t, s, h) })
 	t.Run("programme", func(t *testing.T) { careProgramme(t, s, h) })
 }
 

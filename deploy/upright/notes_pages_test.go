@@ -148,3 +148,40 @@ func careProgramme(t *testing.T, s *stack, h *house) {
 	r.read("ended")
 	r.says("ended", "No programme in force.")
 }
+
+// careOutcomes: measures are entered on pages, with the change that matters.
+func careOutcomes(t *testing.T, s *stack, h *house) {
+	id := h.patient("Outcome")
+	patient := s.base + "/staff/patients/" + id
+	h.physio.must(http.MethodPost, "/v1/patients/"+id+"/outcomes", m{"instrument": "NPRS", "score": 7}, nil)
+	r := &reader{t: t, ctx: browse(t, false, 360, 740)}
+	do(t, r.ctx, "sign in", signInPage(s.base, account{Email: strings.ToLower("CLINICIAN" + h.physioID + "@test.clinic"), Password: "seven-grey-herons-at-noon"}))
+	r.look("the patient's page", patient)
+	r.says("the patient's page", "Record a measure", "Oswestry Disability Index")
+	r.look("pain", patient+"/outcomes/new?instrument=NPRS")
+	r.says("pain", "A change of 2 points or 30 % matters to patients.", "How strong was your pain")
+	do(t, r.ctx, "three", chromedp.Click(`input[name="item_pain"][value="3"]`, chromedp.ByQuery))
+	r.press("record it", `main form button`, done)
+	r.says("recorded", "better", "Improved by 4 points from 7")
+	r.look("PHQ-4", patient+"/outcomes/new?instrument=PHQ4")
+	r.press("without answers", `main form button`, `.errors`)
+	r.says("without answers", "Choose an answer.", "No permission required")
+	do(t, r.ctx, "answer", chromedp.Click(`input[name="item_phq4_1"][value="3"]`, chromedp.ByQuery), chromedp.Click(`input[name="item_phq4_2"][value="1"]`, chromedp.ByQuery),
+		chromedp.Click(`input[name="item_phq4_3"][value="0"]`, chromedp.ByQuery), chromedp.Click(`input[name="item_phq4_4"][value="1"]`, chromedp.ByQuery))
+	r.press("record it", `main form button`, done)
+	r.says("recorded", "PHQ-4", "mild", "anxiety")
+	r.look("a score", patient+"/outcomes/new?instrument=ODI")
+	do(t, r.ctx, "too much", chromedp.SendKeys("#score", "101", chromedp.ByQuery))
+	r.press("record it", `main form button`, `.errors`)
+	r.says("too much", "A number from 0 to 100.", "Its wording is not here.")
+	r.look("activities", patient+"/outcomes/new?instrument=NAMED_ACTIVITY")
+	do(t, r.ctx, "name one", chromedp.SendKeys("#activity_1", "lift my child", chromedp.ByQuery), chromedp.SetValue("#activity_score_1", "4", chromedp.ByQuery))
+	r.press("record it", `main form button`, done)
+	r.says("recorded", "lift my child: 4")
+	var named string
+	r.look("activities again", patient+"/outcomes/new?instrument=NAMED_ACTIVITY")
+	do(t, r.ctx, "the activity of the last time", chromedp.Value("#activity_1", &named, chromedp.ByQuery))
+	if named != "lift my child" {
+		t.Errorf("the form does not remember the activity: %q", named)
+	}
+}

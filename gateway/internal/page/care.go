@@ -40,6 +40,8 @@ type care struct {
 	Trend     *plansv1.GetDiaryTrendResponse
 	Outcomes  []*plansv1.Outcome
 	Due       []*plansv1.DueOutcome
+	// Instruments are what can be recorded.
+	Instruments []*plansv1.Instrument
 	// Programmes are those in force at home.
 	Programmes []staffProgramme
 	// Notes are the newest, with one's own drafts; MoreNotes is true when there are others.
@@ -100,6 +102,18 @@ func (c *call) care(patient string, known *clinical) *care {
 		}
 		return err
 	})
+	c.work(d, patient, ask)
+	d.Alerts = c.alerts(d, known)
+	return d
+}
+
+// work collects the sections in which a clinician writes.
+func (c *call) work(d *care, patient string, ask func(section string, f func() error)) {
+	ask("outcomes", func() error {
+		got, err := c.clients.outcomes.ListInstruments(c.ctx(), &plansv1.ListInstrumentsRequest{})
+		d.Instruments = got.GetInstruments()
+		return err
+	})
 	ask("programme", func() (err error) {
 		d.Programmes, err = c.programmes(patient, d.Trend)
 		return err
@@ -113,8 +127,6 @@ func (c *call) care(patient string, known *clinical) *care {
 		d.Notes, err = c.noteCards(got.GetNotes())
 		return err
 	})
-	d.Alerts = c.alerts(d, known)
-	return d
 }
 
 // alertsOf are the questions of the form whose answers must be seen first.

@@ -196,6 +196,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.importRoutes()...)
 	rows = append(rows, s.noteRoutes()...)
 	rows = append(rows, s.programmeRoutes()...)
+	rows = append(rows, s.outcomeRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 
