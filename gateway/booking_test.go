@@ -34,6 +34,7 @@ type booking struct {
 	epoch    string
 	refuse   error
 	shifts   []*bookingv1.UpdateShiftRequest
+	released []string
 	requests []*bookingv1.CreateAppointmentRequest
 	seen     []string // request ids
 	slow     chan struct{}

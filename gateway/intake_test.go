@@ -29,6 +29,10 @@ type intake struct {
 	gate    *intakev1.BookingGate
 	updates int
 	tasks   []*intakev1.TriageTask
+	// screens are the mini-screens, by request.
+	screens []*intakev1.RecordMiniScreenRequest
+	// unasked leaves the mini-screen out of the form.
+	unasked bool
 }
 
 func newIntake() *intake {
@@ -56,6 +60,7 @@ func questionnaire() *intakev1.Questionnaire {
 	scale := []*intakev1.ScalePoint{{Value: 0, Label: "No pain"}, {Value: 10, Label: "Worst pain"}}
 	return &intakev1.Questionnaire{
 		QuestionnaireId: "upright-intake", Version: 1, LanguageCode: "en", Title: "Before your first visit", Languages: []string{"en", "ar"},
+		MiniScreen: []*intakev1.MiniScreenItem{{Id: "chest_pain", Text: "Chest pain?"}, {Id: "fever", Text: "Fever?"}, {Id: "own", Text: "A question of <b> the clinic's own?"}},
 		Pages: []*intakev1.QuestionnairePage{
 			{Id: "now", Title: "How you are right now", Layout: "TICKS", QuestionIds: []string{"chest_pain", "breathing"}},
 			{Id: "injury", Title: "Injuries", Layout: "LIST", QuestionIds: []string{"trauma", "trauma_days"}},
@@ -266,5 +271,9 @@ func (s *intake) ListClinicalFacts(context.Context, *intakev1.ListClinicalFactsR
 }
 
 func (s *intake) ListQuestionnaires(context.Context, *intakev1.ListQuestionnairesRequest) (*intakev1.ListQuestionnairesResponse, error) {
-	return &intakev1.ListQuestionnairesResponse{Questionnaires: []*intakev1.Questionnaire{questionnaire()}}, nil
+	q := questionnaire()
+	if s.unasked {
+		q.MiniScreen = nil
+	}
+	return &intakev1.ListQuestionnairesResponse{Questionnaires: []*intakev1.Questionnaire{q}}, nil
 }

@@ -98,7 +98,7 @@ func TestSessionByLink(t *testing.T) {
 	b := w.browser("")
 	a := b.get(link).wants(t, 200, "Your next visit: Physiotherapy, 30 minutes", "9:00 am</strong> (Vancouver time)", "See all times").lacks(t, "Rivera")
 	a = b.post(link+"/confirm", with(a.hidden(t, link+"/confirm"), "slot", "2026-11-25T17:00:00Z|prac_2")).wants(t, 200, "Book this visit?", "Wednesday 25 November 2026, 9:00 am (Vancouver time)")
-	form := a.hidden(t, link+"/done")
+	form := ticked(a.hidden(t, link+"/done"), "none")
 	form.Set("patient", "pat_2") // what a form says does not matter: the link does
 	form.Set("plan", "pln_9")
 	b.post(link+"/done", form).wants(t, 200, "Your visit is booked.", "Add to calendar", "Change the time", "Cancel this visit")

@@ -133,7 +133,8 @@ func TestDayList(t *testing.T) {
 		t.Error("what goes on now is not marked")
 	}
 	form := a.hidden(t, "/staff/appointments/apt_1/arrive")
-	a = b.post("/staff/appointments/apt_1/arrive", form).wants(t, 200, "Marked as arrived.", "arrived")
+	asked := b.post("/staff/appointments/apt_1/arrive", form).hidden(t, "/staff/appointments/apt_1/arrive")
+	b.post("/staff/appointments/apt_1/arrive", ticked(asked, "none")).wants(t, 200, "Marked as arrived.", "arrived")
 	if !strings.HasPrefix(b.path, "/staff/day?") {
 		t.Errorf("went to %s", b.path)
 	}
@@ -219,7 +220,7 @@ func TestPatientsOwnPage(t *testing.T) {
 	b.get("/me/book").wants(t, 200, "First visit, 45 minutes", "Book the next session").lacks(t, "Injection,")
 	a := b.get("/me/book/times?patient=pat_1&type=atype_first").wants(t, 200, "Wednesday 25 November 2026", "2:00 pm").lacks(t, "Another time")
 	a = b.post("/me/book/confirm", with(a.hidden(t, "/me/book/confirm"), "slot", "2026-11-25T17:00:00Z|prac_2"))
-	a = b.post("/me/book/done", a.hidden(t, "/me/book/done")).wants(t, 200, "Your visit is booked.", "Change the time")
+	a = b.post("/me/book/done", ticked(a.hidden(t, "/me/book/done"), "none")).wants(t, 200, "Your visit is booked.", "Change the time")
 	a = b.post("/me/appointments/apt_3/cancel", with(a.hidden(t, "/me/appointments/apt_3/cancel"), "reason_code", "PATIENT_REQUEST"))
 	a.wants(t, 200, "The visit is cancelled.")
 	b.get("/me/appointments/apt_2").wants(t, 404)

@@ -110,7 +110,15 @@ func receive(t *testing.T, ctx context.Context, p *program, label func(string) s
 	t.Helper()
 	id, day := visitToday(t, p)
 	do(t, ctx, "today", chromedp.Navigate(p.Address+"/staff/day?date="+day), chromedp.WaitVisible(`//form[@action="/staff/appointments/`+id+`/arrive"]`),
-		press(`//form[@action="/staff/appointments/`+id+`/arrive"]//button`, `//*[@id="waiting"]`))
+		press(`//form[@action="/staff/appointments/`+id+`/arrive"]//button`, `//h1[contains(., "Six questions before the visit")]`))
+	accessible(t, ctx, label("six questions"))
+	do(t, ctx, "no answer", press(`main form button`, `//a[@href="#mini_screen"]`))
+	do(t, ctx, "a fever", chromedp.Click(`//input[@name="mini_screen"][@value="fever"]`), press(`main form button`, `//h1[contains(., "Not checked in")]`))
+	says(t, ctx, "Fever or shaking chills", "A task for a clinician is raised", "What you can do")
+	accessible(t, ctx, label("not checked in"))
+	do(t, ctx, "asked again", press(`//main//a[.="Go back"]`, `//form[@action="/staff/appointments/`+id+`/arrive"]`),
+		press(`//form[@action="/staff/appointments/`+id+`/arrive"]//button`, `//h1[contains(., "Six questions before the visit")]`))
+	do(t, ctx, "none of these", chromedp.Click(`//input[@name="mini_screen"][@value="none"]`), press(`main form button`, `//*[@id="waiting"]`))
 	says(t, ctx, "Marked as arrived.", "waits 0 minutes", "booked all the same")
 	accessible(t, ctx, label("waiting room"))
 	do(t, ctx, "start", press(`//section//form[@action="/staff/appointments/`+id+`/start"]//button`, `//*[@role="status"][contains(., "Session started.")]`))
@@ -162,7 +170,7 @@ func visitToday(t *testing.T, p *program) (id, day string) {
 	return "", ""
 }
 
-// patientJourney opens a link on a phone: two taps book, no field is filled in; the page that
+// patientJourney opens a link on a phone: two taps and one tick book, no field is typed in; the page that
 // follows changes and cancels.
 func patientJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	t.Helper()
@@ -184,7 +192,7 @@ func patientJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	do(t, ctx, "first tap", press(`.slots button`, `//h1[contains(., "Book this visit?")]`))
 	says(t, ctx, "It is yours until", "London time")
 	accessible(t, ctx, label("confirms"))
-	do(t, ctx, "second tap", press(`main form button`, `//*[@role="status"][contains(., "Your visit is booked.")]`))
+	do(t, ctx, "second tap", chromedp.Click(`//input[@name="mini_screen"][@value="none"]`), press(`main form button`, `//*[@role="status"][contains(., "Your visit is booked.")]`))
 	says(t, ctx, "Add to calendar", "Change the time", "Cancel this visit", "London time")
 	accessible(t, ctx, label("booked"))
 	do(t, ctx, "change", press(`//a[contains(., "Change the time")]`, `//h1[contains(., "Choose a time")]`))

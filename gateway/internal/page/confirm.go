@@ -21,6 +21,8 @@ type confirmPage struct {
 	// Refusals are shown when staff book although something refuses.
 	Refusals []refusal
 	Reason   *Field
+	// Screen are the six questions before a booking; patients answer them, nil for staff.
+	Screen *Field
 }
 
 // confirm holds the time that was picked and asks once more. When the time is gone the
@@ -112,9 +114,11 @@ func (c *call) showConfirm(b *bookable, start time.Time, practitioner string, ho
 	}
 	if hold != nil {
 		until := hold.GetExpireTime().AsTime()
-		d.HeldMinutes = max(1, int(until.Sub(c.cfg.Clock.Now())/time.Minute))
-		d.HeldUntil = c.cat.T("confirm.until", "time", c.cat.Clock(wallTime(until, c.zone(zone))), "zone", c.cat.Zone(zone))
-		d.Hidden = append(d.Hidden, pair{"hold", hold.GetHoldId()}, pair{"owner", hold.GetOwnerToken()})
+		if left := until.Sub(c.cfg.Clock.Now()); left > 0 {
+			d.HeldMinutes = max(1, int(left/time.Minute))
+			d.HeldUntil = c.cat.T("confirm.until", "time", c.cat.Clock(wallTime(until, c.zone(zone))), "zone", c.cat.Zone(zone))
+		}
+		d.Hidden = append(d.Hidden, pair{"hold", hold.GetHoldId()}, pair{"owner", hold.GetOwnerToken()}, pair{"held_until", until.UTC().Format(time.RFC3339)})
 	}
 	if b.Moving != nil {
 		d.Hidden = append(d.Hidden, pair{"etag", b.Moving.GetEtag()})
@@ -122,6 +126,15 @@ func (c *call) showConfirm(b *bookable, start time.Time, practitioner string, ho
 	if len(refusals) > 0 {
 		reason := c.input(w, "textarea", "override_reason", "confirm.reason")
 		d.Reason = &reason
+	}
+	if b.asksPatient() {
+		items, err := c.miniScreenItems()
+		if err != nil {
+			return err
+		}
+		if len(items) > 0 {
+			d.Screen = c.miniScreen(w, items, "mini_screen.ask")
+		}
 	}
 	title := "confirm.title"
 	if b.Moving != nil {
@@ -145,6 +158,11 @@ func (c *call) book(base string, done func(*bookingv1.Appointment) string, staff
 	start, practitioner, ok := c.chosen(w, b)
 	if !ok {
 		return c.timesAgain(b, w)
+	}
+	if b.asksPatient() {
+		if answered, err := c.screened(b, start, practitioner); answered {
+			return err
+		}
 	}
 	var override *bookingv1.Override
 	if staff && c.r.PostForm.Has("override_reason") {

@@ -192,6 +192,7 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.calendarRoutes()...)
 	rows = append(rows, s.courseRoutes()...)
 	rows = append(rows, s.checkInRoutes()...)
+	rows = append(rows, s.arriveRoutes()...)
 	rows = append(rows, s.careRoutes()...)
 	rows = append(rows, s.importRoutes()...)
 	rows = append(rows, s.noteRoutes()...)

@@ -183,10 +183,6 @@ func (s *Site) staffAppointment(c *call) error {
 func (s *Site) staffAct(c *call) error {
 	id, etag, request := c.path("appointment_id"), c.form("etag"), c.requestID()
 	do := map[string]func() error{
-		"arrive": func() error {
-			_, err := s.clients.appointments.CheckInAppointment(c.ctx(), &bookingv1.CheckInAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
-			return err
-		},
 		"start": func() error {
 			_, err := s.clients.appointments.StartAppointment(c.ctx(), &bookingv1.StartAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
 			return err
