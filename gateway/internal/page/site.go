@@ -12,7 +12,6 @@ package page
 
 import (
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -65,7 +64,7 @@ type Config struct {
 type Site struct {
 	cfg     Config
 	library *words.Library
-	pages   map[string]*template.Template
+	pages   *pages
 	clients clients
 	links   *pass.Sealer
 

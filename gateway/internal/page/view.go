@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -96,30 +94,6 @@ func say(c *words.Catalog, kind, code string) string {
 		return ""
 	}
 	return c.Or(kind+"."+code, strings.ToLower(strings.ReplaceAll(code, "_", " ")))
-}
-
-// parse reads every page with the layout and the parts that pages share.
-func parse(files fs.FS) (map[string]*template.Template, error) {
-	shared, err := template.New("layout").Funcs(functions).ParseFS(files, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("templates: %w", err)
-	}
-	names, err := fs.Glob(files, "templates/page/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("templates: %w", err)
-	}
-	pages := make(map[string]*template.Template, len(names))
-	for _, name := range names {
-		t, err := shared.Clone()
-		if err == nil {
-			t, err = t.ParseFS(files, name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("templates: %w", err)
-		}
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = t
-	}
-	return pages, nil
 }
 
 // scoped is the view with something else to show.
@@ -247,9 +221,9 @@ func (c *call) showStatus(status int, name string, v *view) error {
 		}
 		pages = fresh
 	}
-	t, ok := pages[name]
-	if !ok {
-		return fmt.Errorf("page: no template %q", name)
+	t, err := pages.get(name)
+	if err != nil {
+		return err
 	}
 	var body bytes.Buffer
 	if err := t.ExecuteTemplate(&body, "layout", v); err != nil {
