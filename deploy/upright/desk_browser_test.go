@@ -92,7 +92,9 @@ func receptionJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	do(t, ctx, "times to move to", press(`//a[contains(., "Change the time")]`, `//h1[contains(., "Choose a time")]`))
 	accessible(t, ctx, label("times"))
 	do(t, ctx, "move", press(`(//*[@id="slot"]//button)[3]`, `//*[@role="status"][contains(., "moved")]`))
-	do(t, ctx, "move back", press(`//button[contains(., "Move it back")]`, `//*[@role="status"][contains(., "moved")]`))
+	var was string // the page before says "moved" too: what is offered next tells them apart
+	do(t, ctx, "where it was", chromedp.Value(`//input[@name="slot"]`, &was))
+	do(t, ctx, "move back", press(`//button[contains(., "Move it back")]`, `//form[.//button[contains(., "Move it back")] and not(.//input[@value="`+was+`"])]`))
 	do(t, ctx, "cancel", chromedp.Click(`//summary[contains(., "Cancel this visit")]`), press(`//button[contains(., "Yes, cancel it")]`, `//*[@role="status"][contains(., "cancelled")]`))
 	accessible(t, ctx, label("cancelled"))
 	do(t, ctx, "undo", press(`//button[contains(., "Undo the cancelling")]`, `//*[@role="status"][contains(., "booked again")]`))
