@@ -20,14 +20,15 @@ const slots = 4
 // diaryOp is what a client did; diaryAnswer what it was told.
 type (
 	diaryOp struct {
-		do   string // "book", "cancel", "move", "read"
-		id   string // the appointment to cancel or move
+		do   string // "book", "cancel", "move", "read", "look"
+		id   string // the appointment to cancel, move or look at
 		slot int    // where to book or move to
 	}
 	diaryAnswer struct {
 		reason string // "" when it was done
 		id     string // of a booking
 		sheet  sheet  // of a read
+		slot   int    // of a look; -1 when it has none
 	}
 	// sheet says which appointment has which half hour.
 	sheet [slots]string
@@ -47,6 +48,8 @@ var diaryModel = porcupine.Model{
 		switch op.do {
 		case "read":
 			return got.sheet == now, now
+		case "look":
+			return got.slot == at, now
 		case "book":
 			if now[op.slot] != "" {
 				return got.reason == "SLOT_TAKEN", now
@@ -145,7 +148,7 @@ func (r *recorder) one(ctx context.Context, client, n int, rnd *rand.Rand) error
 	op := diaryOp{do: "book", slot: rnd.IntN(slots)}
 	r.mu.Lock()
 	if len(r.ids) > 0 && rnd.IntN(3) > 0 {
-		op.do, op.id = []string{"cancel", "move"}[rnd.IntN(2)], r.ids[rnd.IntN(len(r.ids))]
+		op.do, op.id = []string{"cancel", "move", "look"}[rnd.IntN(3)], r.ids[rnd.IntN(len(r.ids))]
 	}
 	r.mu.Unlock()
 	if rnd.IntN(4) == 0 {
@@ -211,17 +214,18 @@ func (r *recorder) ask(ctx context.Context, client int, key string, op diaryOp) 
 	case "move":
 		return got, r.h.reception.callWith(ctx, header, http.MethodPost, "/v1/appointments/"+op.id+":reschedule", m{"start_time": r.at(op.slot)}, nil)
 	}
+	if op.do == "look" {
+		var entry diaryEntry
+		err = r.h.reception.call(ctx, http.MethodGet, "/v1/appointments/"+op.id, nil, &entry)
+		return diaryAnswer{slot: r.slotOf(entry)}, err
+	}
 	var list struct {
-		Appointments []struct {
-			ID    string    `json:"appointment_id"`
-			State string    `json:"state"`
-			Start time.Time `json:"start_time"`
-		} `json:"appointments"`
+		Appointments []diaryEntry `json:"appointments"`
 	}
 	err = r.h.reception.call(ctx, http.MethodGet, "/v1/appointments?date="+date(r.start), nil, &list)
 	for _, a := range list.Appointments {
-		slot := int(a.Start.Sub(r.start) / (30 * time.Minute))
-		if a.State != "BOOKED" || slot < 0 || slot >= slots {
+		slot := r.slotOf(a)
+		if slot < 0 {
 			continue
 		}
 		if got.sheet[slot] != "" {
@@ -230,6 +234,21 @@ func (r *recorder) ask(ctx context.Context, client int, key string, op diaryOp) 
 		got.sheet[slot] = a.ID
 	}
 	return got, err
+}
+
+// diaryEntry is an appointment as the API tells of it.
+type diaryEntry struct {
+	ID    string    `json:"appointment_id"`
+	State string    `json:"state"`
+	Start time.Time `json:"start_time"`
+}
+
+// slotOf says which half hour an appointment has, -1 for none.
+func (r *recorder) slotOf(e diaryEntry) int {
+	if slot := int(e.Start.Sub(r.start) / (30 * time.Minute)); e.State == "BOOKED" && slot >= 0 && slot < slots {
+		return slot
+	}
+	return -1
 }
 
 // checkHistory finds an order that explains the history, and none for what it is turned into by

@@ -392,15 +392,15 @@ var asks = map[string]func(t *testing.T, w *world){
 			}
 			return nil
 		}
-		for id, want := range map[string]string{"pat_1": "PLAN_LIMIT", "pat_2": ""} {
-			r := w.other(id, ana, at(10, 0))
-			r.PlanId = "pln_" + id
+		for _, c := range []struct{ id, want string }{{"pat_1", "PLAN_LIMIT"}, {"pat_2", ""}} {
+			r := w.other(c.id, ana, at(10, 0))
+			r.PlanId = "pln_" + c.id
 			got := ""
 			if f := w.try(r); f != nil {
 				got = f.Reason
 			}
-			if got != want {
-				t.Errorf("%s: %q, want %q", id, got, want)
+			if got != c.want {
+				t.Errorf("%s: %q, want %q", c.id, got, c.want)
 			}
 		}
 	},

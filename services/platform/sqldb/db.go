@@ -54,6 +54,8 @@ type DB struct {
 	schema  string
 	stats   stats
 
+	unsettled atomic.Bool // a commit to SQLite is under way, or OnCommit's functions are
+
 	pool *sql.DB // PostgreSQL's connections
 	lite *lite   // SQLite's writer and readers
 	url  string  // as it was given, for migrations
@@ -179,9 +181,12 @@ func (db *DB) Stats() Stats {
 
 // Generation counts the commits of this process to a SQLite file, before those who wrote
 // hear of it: what was read at a generation is still so while it is the same, but for what
-// another program wrote. ok is false on PostgreSQL, where others write as a rule.
+// another program wrote. ok is false while a commit is under way, which others may see before
+// it is counted and before OnCommit's functions were called: memory cannot tell then, only
+// the database. It is always false on PostgreSQL, where others write as a rule.
 func (db *DB) Generation() (n int64, ok bool) {
-	return db.stats.commits.Load(), db.lite != nil
+	ok = db.lite != nil && !db.unsettled.Load()
+	return db.stats.commits.Load(), ok
 }
 
 // Close waits for the writes that were accepted and closes every connection. Later calls

@@ -85,6 +85,43 @@ func same(f func(tx *Tx) error) func(int) func(tx *Tx) error {
 	return func(int) func(tx *Tx) error { return f }
 }
 
+// What is kept in memory is brought up to date before any write of the group is answered, and
+// whoever asks meanwhile is told that memory cannot say.
+func TestMemoryIsNoOlderThanAnAnswer(t *testing.T) {
+	t.Parallel()
+	db := openTest(t)
+	before := db.Stats().Writes
+	w := db.lite.writer
+	commit := w.commit
+	var told, early, settled atomic.Int64
+	look := func() {
+		early.Add(db.Stats().Writes - before)
+		if _, ok := db.Generation(); ok {
+			settled.Add(1)
+		}
+	}
+	release := pile(t, db, 10, func(i int) func(tx *Tx) error {
+		return func(tx *Tx) error {
+			if i == 0 { // on the writer's goroutine, which alone uses commit
+				w.commit = func() error { defer look(); look(); return commit() }
+			}
+			tx.OnCommit(func() { told.Add(1); look() })
+			return add(tx)
+		}
+	})
+	for _, err := range release() {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if told.Load() != 10 || early.Load() != 0 || settled.Load() != 0 {
+		t.Errorf("%d told, %d answers before one was, %d times memory counted as sure; want 10, 0, 0", told.Load(), early.Load(), settled.Load())
+	}
+	if _, ok := db.Generation(); !ok {
+		t.Error("a generation is not sure after the commit")
+	}
+}
+
 func TestManyWritesShareOneCommit(t *testing.T) {
 	t.Parallel()
 	db := openTest(t)

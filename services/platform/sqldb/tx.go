@@ -173,8 +173,10 @@ func (tx *Tx) Context() context.Context {
 	return tx.inner
 }
 
-// OnCommit has f called once the transaction is durable, on the goroutine that called Write
-// and before that returns; not at all when it does not commit. f must not panic.
+// OnCommit has f called once the transaction is durable and before Write returns; not at all
+// when it does not commit. On SQLite that is also before any other Write that shared the
+// commit returns: a memory that f brings up to date is never older than an answer. f is
+// quick, takes no lock that is held around a Write, and must not panic.
 func (tx *Tx) OnCommit(f func()) { tx.commit = append(tx.commit, f) }
 
 // DB is the database that the transaction is on.

@@ -83,8 +83,6 @@ func (w *writer) write(ctx context.Context, f func(tx *Tx) error) error {
 		runtime.Goexit() // as f did, on the goroutine that f was meant for
 	case m.panicked:
 		panic(m.raised) // f's, not ours
-	case m.err == nil:
-		m.tx.committed()
 	}
 	return m.err
 }
@@ -221,9 +219,8 @@ func (w *writer) commitGroup(first *member) {
 			run = w.inSavepoint
 		}
 	}
-	err := w.commit()
+	err := w.end()
 	if err == nil {
-		w.committed()
 		return
 	}
 	w.rollback()
@@ -359,17 +356,34 @@ func (w *writer) alone(m *member) {
 		return
 	}
 	w.group = append(w.group, m)
-	if err := w.commit(); err != nil {
+	if err := w.end(); err != nil {
 		w.rollback()
 		w.notCommitted(err)
-		return
 	}
+}
+
+// end commits the group and answers its members. All that asked for it hear that their
+// transaction is durable before any member is answered: what the group changed together
+// shows in one member's answer as in another's, so nothing kept in memory may be older.
+func (w *writer) end() error {
+	w.db.unsettled.Store(true)
+	defer w.db.unsettled.Store(false)
+	if err := w.commit(); err != nil {
+		return err
+	}
+	w.db.stats.commits.Add(1)
+	for _, m := range w.group {
+		if m.err == nil && !m.panicked {
+			m.tx.committed()
+		}
+	}
+	w.db.unsettled.Store(false)
 	w.committed()
+	return nil
 }
 
 // committed answers the members of a group that is durable.
 func (w *writer) committed() {
-	w.db.stats.commits.Add(1)
 	for _, m := range w.group {
 		w.answer(m)
 	}

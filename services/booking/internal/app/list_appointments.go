@@ -83,6 +83,9 @@ func (a *App) listDays(ctx context.Context, q store.DayQuery) (list []*store.App
 	if a.Sheets == nil || !whole {
 		return read()
 	}
+	if _, settled := a.DB.Generation(); !settled { // a change that others see may not have reached the sheet yet
+		return read()
+	}
 	limit := q.Limit
 	q.Limit = maxSheet
 	if list, err = a.Sheets.Day(q.ClinicID, q.From, read); err == nil && len(list) == maxSheet {
