@@ -131,6 +131,17 @@ func (c *call) findings(f *form) (all []finding) {
 	return all
 }
 
+// openFollowUps are the follow-up questions left open that could raise the level, in words.
+func (f *form) openFollowUps() (texts []string) {
+	for _, id := range f.GetTriage().GetOpenFollowUps() {
+		if q := f.question(id); q != nil {
+			id = q.GetText()
+		}
+		texts = append(texts, id)
+	}
+	return texts
+}
+
 // knownFacts says facts in the words of the form that asks for them.
 func (c *call) knownFacts(d *clinical, facts []*intakev1.ClinicalFact, intakes []*intakev1.Intake) error {
 	if len(facts) == 0 {
@@ -171,6 +182,8 @@ type findingsPage struct {
 	Consents []*intakev1.ConsentSignature
 	// Writers are who filled the form in for the patient.
 	Writers []*intakev1.Writer
+	// Open are the follow-up questions left open that could raise the level.
+	Open []string
 }
 
 // intakeFindings shows a form to a clinician.
@@ -179,7 +192,7 @@ func (s *Site) intakeFindings(c *call) error {
 	if err != nil {
 		return err
 	}
-	d := findingsPage{form: f, Findings: c.findings(f), Topics: c.topics(f), Map: c.mapFindings(f)}
+	d := findingsPage{form: f, Findings: c.findings(f), Topics: c.topics(f), Map: c.mapFindings(f), Open: f.openFollowUps()}
 	pictures, err := s.clients.forms.ListPictures(c.ctx(), &intakev1.ListPicturesRequest{IntakeId: f.GetIntakeId()})
 	if err != nil {
 		return err

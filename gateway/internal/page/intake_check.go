@@ -91,7 +91,8 @@ func (c *call) painIn(m *intakev1.BodyMap, marks []string, change string) (all [
 	return all
 }
 
-// intakeSubmit hands the form in. One that is not complete goes on where it is open.
+// intakeSubmit hands the form in. One that is not complete goes on where it is open, and so
+// does one with an open follow-up that could raise the level, which the service would take.
 func (s *Site) intakeSubmit(c *call) error {
 	before, err := c.intakeForm()
 	if err != nil {
@@ -102,6 +103,9 @@ func (s *Site) intakeSubmit(c *call) error {
 			return err
 		}
 		return c.redirect(before.url("consent"))
+	}
+	if before.GetState() == "DRAFT" && before.GetNextPageId() != "" {
+		return c.redirect(withParam(before.url("check"), "problem", "INCOMPLETE"))
 	}
 	got, err := s.clients.intakes.SubmitIntake(c.ctx(), &intakev1.SubmitIntakeRequest{
 		IntakeId: c.path("intake_id"), RequestId: c.requestID(),

@@ -192,7 +192,7 @@ func summary(o app.Outcome) *intakev1.TriageResult {
 // full is everything, for clinicians.
 func full(o app.Outcome) *intakev1.TriageResult {
 	out := summary(o)
-	out.Missing = o.Missing
+	out.Missing, out.OpenFollowUps = o.Missing, o.OpenFollowUps
 	out.BlockedModalities, out.ReleaseNeededModalities = blocks(o.Blocked), blocks(o.ReleaseNeeded)
 	for _, f := range o.Fired {
 		out.FiredRules = append(out.FiredRules, &intakev1.FiredRule{

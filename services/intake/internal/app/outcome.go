@@ -15,6 +15,7 @@ type Outcome struct {
 	Disposition    string         `json:"disposition,omitempty"`
 	Fired          []FiredRule    `json:"fired,omitempty"`
 	Missing        []string       `json:"missing,omitempty"`
+	OpenFollowUps  []string       `json:"open_follow_ups,omitempty"`
 	Suggestions    []Suggestion   `json:"suggestions,omitempty"`
 	Blocked        []triage.Block `json:"blocked,omitempty"`
 	ReleaseNeeded  []triage.Block `json:"release_needed,omitempty"`
@@ -63,7 +64,7 @@ func given(answers []triage.GivenAnswer) []Given {
 func outcomeOf(r triage.Result) Outcome {
 	out := Outcome{
 		Complete: r.Complete, Provisional: r.Provisional, Disposition: r.Disposition.String(), Missing: r.Missing,
-		Blocked: r.Blocked, ReleaseNeeded: r.ReleaseNeeded, HomeMeasures: r.HomeMeasures, RuleSetVersion: r.RuleSetVersion,
+		OpenFollowUps: r.OpenFollowUps, Blocked: r.Blocked, ReleaseNeeded: r.ReleaseNeeded, HomeMeasures: r.HomeMeasures, RuleSetVersion: r.RuleSetVersion,
 	}
 	for _, f := range r.Fired {
 		out.Fired = append(out.Fired, FiredRule{

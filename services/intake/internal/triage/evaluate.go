@@ -17,7 +17,8 @@ type Result struct {
 	Provisional    bool  // an emergency or urgent finding of an unfinished form
 	Disposition    Level // NoLevel while an unfinished form has no such finding
 	Fired          []Fired
-	Missing        []string // questions that must still be answered, in order of the form
+	Missing        []string // required questions without an answer, in order of the form
+	OpenFollowUps  []string // follow-ups without an answer that could raise the level, in order of the form
 	Suggested      []*Modality
 	Blocked        []Block
 	ReleaseNeeded  []Block
@@ -76,6 +77,15 @@ func (s *Set) read(answers Answers) *reading {
 // Evaluate applies every rule to the answers (clinical reference 4.2). It never fails:
 // answers that do not fit their question count as missing. The order of answers and rules
 // does not matter. It stores and changes nothing.
+//
+// Only a required question keeps a form incomplete. The reference says "missing required
+// answers: INCOMPLETE" (4.2, point 3; semantics of triage_rules.json) and marks every
+// follow-up as not required; what its rules make of one without an answer is said by the
+// operators: a comparison is false, "!=" is true. So a serious accident whose day is left
+// open is complete, and fires C02 and not E10; one that says nothing about an examination
+// counts as not examined. That such a follow-up could raise the level is not lost: it is in
+// OpenFollowUps, the pages keep asking it ([Set.PagesOf]), and clinicians see it beside the
+// result.
 func (s *Set) Evaluate(answers Answers) Result {
 	r := s.read(answers)
 	out := Result{RuleSetVersion: s.RuleSetVersion(), Fired: r.fired()}
@@ -83,7 +93,7 @@ func (s *Set) Evaluate(answers Answers) Result {
 	if len(out.Fired) > 0 {
 		highest = out.Fired[0].Level
 	}
-	out.Missing = r.missing(highest)
+	out.Missing, out.OpenFollowUps = r.missing(), r.openFollowUps(highest)
 	out.Complete = len(out.Missing) == 0
 	if out.Complete || highest.ShownUnfinished() {
 		out.Disposition = highest
@@ -200,18 +210,23 @@ func (r *reading) asked(i int) bool {
 	return ask.prog.Holds(r.slots)
 }
 
-// missing returns the questions that must still be answered: every required one, and a
-// follow-up that is asked, if some answer to it would fire a rule above the level found.
-// Without the second half a serious accident with the day left open would end as complete
-// and not urgent.
-func (r *reading) missing(found Level) []string {
+// missing returns the required questions without an answer.
+func (r *reading) missing() []string {
 	var out []string
-	raising := r.raising(found)
 	for i := range r.set.Questions {
-		q := &r.set.Questions[i]
-		if !r.slots[i].Set && (q.Required || slices.Contains(raising, i)) {
+		if q := &r.set.Questions[i]; q.Required && !r.slots[i].Set {
 			out = append(out, q.ID)
 		}
+	}
+	return out
+}
+
+// openFollowUps returns the follow-ups that are asked and not answered, if some answer to
+// them would fire a rule above the level found.
+func (r *reading) openFollowUps(found Level) []string {
+	var out []string
+	for _, i := range r.raising(found) {
+		out = append(out, r.set.Questions[i].ID)
 	}
 	return out
 }
@@ -247,7 +262,8 @@ func (r *reading) raising(above Level) []int {
 			out = append(out, asks...)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // holds is the condition as it is evaluated fastest: many answers are tried.

@@ -5,8 +5,8 @@ import "slices"
 // PageState is how far a page is.
 type PageState string
 
-// States of a page: everything that the form needs is answered; something is not; nothing
-// is asked.
+// States of a page: everything is answered that the form needs, or that could raise the
+// level found so far; something is not; nothing is asked.
 const (
 	PageDone    PageState = "DONE"
 	PageOpen    PageState = "OPEN"
@@ -27,7 +27,7 @@ func (s *Set) PagesOf(answers Answers) []Progress {
 	if fired := r.fired(); len(fired) > 0 {
 		highest = fired[0].Level
 	}
-	missing := r.missing(highest)
+	missing := append(r.missing(), r.openFollowUps(highest)...)
 	out := make([]Progress, len(s.Pages))
 	for i := range s.Pages {
 		p := Progress{Page: s.Pages[i].ID, State: PageSkipped}

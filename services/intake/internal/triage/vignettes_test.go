@@ -219,15 +219,16 @@ func TestEveryRequiredQuestionIsMissed(t *testing.T) {
 	}
 }
 
-// A follow-up is missing only while some answer to it could raise the level: how many days
-// ago a small fall was changes nothing, how many days ago a serious accident was does.
-func TestFollowUpsAreMissedWhenTheyMatter(t *testing.T) {
+// A follow-up never keeps a form incomplete, and is open only while some answer to it could
+// raise the level: how many days ago a small fall was changes nothing, how many days ago a
+// serious accident was does.
+func TestFollowUpsAreOpenWhenTheyMatter(t *testing.T) {
 	t.Parallel()
 	set := shipped(t)
 	_, defaults := readVignettes(t)
 	for name, tc := range map[string]struct {
 		answers Answers
-		missing []string
+		open    []string
 	}{
 		"a small fall":                            {Answers{"trauma": Choice("minor"), "trauma_assessed": Choice("no")}, nil},
 		"a serious accident, examined":            {Answers{"trauma": Choice("major"), "trauma_assessed": Choice("yes")}, nil},
@@ -244,14 +245,21 @@ func TestFollowUpsAreMissedWhenTheyMatter(t *testing.T) {
 	} {
 		answers := maps.Clone(defaults)
 		maps.Copy(answers, tc.answers)
-		if got := set.Evaluate(answers); !slices.Equal(got.Missing, tc.missing) {
-			t.Errorf("%s: missing %v, want %v", name, got.Missing, tc.missing)
+		got := set.Evaluate(answers)
+		if !slices.Equal(got.OpenFollowUps, tc.open) || !got.Complete || got.Disposition == NoLevel {
+			t.Errorf("%s: complete %v, %v, open %v, want %v", name, got.Complete, got.Disposition, got.OpenFollowUps, tc.open)
+		}
+		for _, p := range set.PagesOf(answers) { // the pages go on asking
+			open := slices.ContainsFunc(p.Questions, func(id string) bool { return slices.Contains(tc.open, id) })
+			if want := map[bool]PageState{true: PageOpen, false: PageDone}[open]; p.State != want {
+				t.Errorf("%s: page %s is %s", name, p.Page, p.State)
+			}
 		}
 	}
 	age := maps.Clone(defaults)
 	delete(age, "age")
 	age["trauma"] = Choice("minor")
-	if got := set.Evaluate(age); !slices.Equal(got.Missing, []string{"trauma_assessed", "age"}) {
-		t.Errorf("a small fall at an age not yet said: %v", got.Missing)
+	if got := set.Evaluate(age); !slices.Equal(got.Missing, []string{"age"}) || !slices.Equal(got.OpenFollowUps, []string{"trauma_assessed"}) {
+		t.Errorf("a small fall at an age not yet said: %v, %v", got.Missing, got.OpenFollowUps)
 	}
 }

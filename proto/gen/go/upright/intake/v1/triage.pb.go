@@ -29,7 +29,7 @@ const (
 // disposition; patients get actions, never why or source; clinicians get everything.
 type TriageResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// COMPLETE, or INCOMPLETE while a question that must be answered is not.
+	// COMPLETE, or INCOMPLETE while a required question is not answered.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// True: the form is unfinished, and disposition is an emergency or urgent finding that
 	// is shown all the same.
@@ -39,7 +39,7 @@ type TriageResult struct {
 	Disposition *wrapperspb.StringValue `protobuf:"bytes,3,opt,name=disposition,proto3" json:"disposition,omitempty"`
 	// Every rule that fired, highest level first, then by id.
 	FiredRules []*FiredRule `protobuf:"bytes,4,rep,name=fired_rules,json=firedRules,proto3" json:"fired_rules,omitempty"`
-	// Questions that must still be answered, in the order of the form.
+	// Required questions that are not answered, in the order of the form.
 	Missing []string `protobuf:"bytes,5,rep,name=missing,proto3" json:"missing,omitempty"`
 	// Kinds of care suggested, in the order of the rule set; only for CONSERVATIVE_CARE.
 	SuggestedModalities []string `protobuf:"bytes,6,rep,name=suggested_modalities,json=suggestedModalities,proto3" json:"suggested_modalities,omitempty"`
@@ -54,7 +54,11 @@ type TriageResult struct {
 	// What the patient is told: the action, never a disease.
 	Advice *Advice `protobuf:"bytes,11,opt,name=advice,proto3" json:"advice,omitempty"`
 	// Codes of suspected causes that the answers hint at; clinicians only.
-	CauseHints    []*CauseHint `protobuf:"bytes,12,rep,name=cause_hints,json=causeHints,proto3" json:"cause_hints,omitempty"`
+	CauseHints []*CauseHint `protobuf:"bytes,12,rep,name=cause_hints,json=causeHints,proto3" json:"cause_hints,omitempty"`
+	// Follow-up questions without an answer, of which some answer would raise the level, in
+	// the order of the form. They do not keep a form incomplete: a rule reads them as not
+	// answered. Ask them.
+	OpenFollowUps []string `protobuf:"bytes,13,rep,name=open_follow_ups,json=openFollowUps,proto3" json:"open_follow_ups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +173,13 @@ func (x *TriageResult) GetAdvice() *Advice {
 func (x *TriageResult) GetCauseHints() []*CauseHint {
 	if x != nil {
 		return x.CauseHints
+	}
+	return nil
+}
+
+func (x *TriageResult) GetOpenFollowUps() []string {
+	if x != nil {
+		return x.OpenFollowUps
 	}
 	return nil
 }
@@ -1016,7 +1027,7 @@ var File_upright_intake_v1_triage_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_triage_proto_rawDesc = "" +
 	"\n" +
-	"\x1eupright/intake/v1/triage.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xa8\x05\n" +
+	"\x1eupright/intake/v1/triage.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xd0\x05\n" +
 	"\fTriageResult\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vprovisional\x18\x02 \x01(\bR\vprovisional\x12>\n" +
@@ -1032,7 +1043,8 @@ const file_upright_intake_v1_triage_proto_rawDesc = "" +
 	" \x03(\v2%.upright.intake.v1.ModalitySuggestionR\vsuggestions\x121\n" +
 	"\x06advice\x18\v \x01(\v2\x19.upright.intake.v1.AdviceR\x06advice\x12=\n" +
 	"\vcause_hints\x18\f \x03(\v2\x1c.upright.intake.v1.CauseHintR\n" +
-	"causeHints\"\xb6\x01\n" +
+	"causeHints\x12&\n" +
+	"\x0fopen_follow_ups\x18\r \x03(\tR\ropenFollowUps\"\xb6\x01\n" +
 	"\tFiredRule\x12\x17\n" +
 	"\arule_id\x18\x01 \x01(\tR\x06ruleId\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x10\n" +
