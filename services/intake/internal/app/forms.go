@@ -84,7 +84,7 @@ func readForms(tx *sqldb.Tx, before *clinicForms) (*clinicForms, error) {
 		key := formKey{v.ClinicID, v.QuestionnaireID, v.Version}
 		if next.versions[key] = before.versions[key]; next.versions[key] == nil {
 			document := []byte(v.Document)
-			next.versions[key] = &ownForm{load: sync.OnceValues(func() (*triage.Set, error) { return triage.Load(document) })}
+			next.versions[key] = &ownForm{load: sync.OnceValues(func() (*triage.Set, error) { return triage.Reload(document) })}
 		}
 	}
 	switches, err := store.Switches(tx)

@@ -92,7 +92,13 @@ func (l *loader) checkHints() {
 	}
 }
 
+// checkMiniScreen checks what is asked again at a booking and before a visit. A form without
+// it would let somebody in whose answers of two weeks ago no longer hold (clinical reference
+// 4.2, point 6).
 func (l *loader) checkMiniScreen() {
+	if len(l.set.MiniScreen) == 0 && !l.old {
+		l.wrong("mini_screen", "is missing: a form must have questions to ask again before a visit")
+	}
 	seen := map[string]bool{}
 	for i := range l.set.MiniScreen {
 		m := &l.set.MiniScreen[i]

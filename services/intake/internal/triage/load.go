@@ -41,6 +41,7 @@ type loader struct {
 	todo     []job
 	problems []Problem
 	mu       sync.Mutex // guards problems while conditions compile side by side
+	old      bool       // the document was approved before: see Reload
 }
 
 func (l *loader) wrong(place, format string, args ...any) {
@@ -52,10 +53,16 @@ func (l *loader) wrong(place, format string, args ...any) {
 // Load reads a content document, checks all of it and compiles its conditions. It fails
 // with *LoadError naming every place that is wrong: unknown fields, questions, options,
 // operators and types, missing texts and sources, ids given twice, questions on no page,
-// questions asked before what they depend on, conditions that nothing can fulfil, English
-// that is too hard to read.
-func Load(data []byte) (*Set, error) {
-	l := &loader{set: &Set{}}
+// questions asked before what they depend on, conditions that nothing can fulfil, no
+// questions to ask again before a visit, English that is too hard to read.
+func Load(data []byte) (*Set, error) { return load(data, &loader{set: &Set{}}) }
+
+// Reload is Load for a document that a clinic approved before, and that patients may have
+// answered: it must stay readable, so it need not have what Load has asked for only since,
+// which is the mini-screen.
+func Reload(data []byte) (*Set, error) { return load(data, &loader{set: &Set{}, old: true}) }
+
+func load(data []byte, l *loader) (*Set, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(l.set); err != nil {

@@ -120,6 +120,10 @@ func TestLoadNamesThePlaceOfEveryDefect(t *testing.T) {
 		"home measure against":      {set("home_measures", "ICE", "unless_contraindicated", "SNOW"), `home_measures[ICE].unless_contraindicated`},
 		"hint rule":                 {set("cause_hints", "TUMOUR", "rules", []any{"E99"}), `cause_hints[TUMOUR].rules: unknown rule "E99"`},
 		"hint of nothing":           {set("cause_hints", "OA", "when", nil), `cause_hints[OA].when`},
+		"no mini-screen":            {put("mini_screen", nil), `mini_screen: is missing`},
+		"empty mini-screen":         {put("mini_screen", []any{}), `mini_screen: is missing`},
+		"mini-screen sets nothing":  {set("mini_screen", "fever", "sets", nil), `mini_screen[fever].sets: must be one or more`},
+		"mini-screen twice":         {twice("mini_screen"), `mini_screen[chest_pain]: the id was given before`},
 		"mini-screen question":      {set("mini_screen", "fever", "sets", map[string]any{"heat": "yes"}), `mini_screen[fever].sets: unknown question "heat"`},
 		"mini-screen option":        {set("mini_screen", "fever", "sets", map[string]any{"fever": "hot"}), `mini_screen[fever].sets: question "fever" has no option "hot"`},
 		"mini-screen text":          {set("mini_screen", "fever", "text", none), `mini_screen[fever].text: no text`},
@@ -309,6 +313,32 @@ func FuzzLoad(f *testing.F) {
 			s.Evaluate(Answers{"age": Num(50), "fever": Choice("yes"), "location": Multi("neck")})
 		}
 	})
+}
+
+// A version that was approved before mini-screens were asked for stays readable; anything
+// else that is wrong with it is still refused.
+func TestApprovedBeforeStaysReadable(t *testing.T) {
+	t.Parallel()
+	var doc map[string]any
+	if err := json.Unmarshal(uprightIntakeV1, &doc); err != nil {
+		t.Fatal(err)
+	}
+	delete(doc, "mini_screen")
+	reload := func() error {
+		data, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Reload(data)
+		return err
+	}
+	if err := reload(); err != nil {
+		t.Errorf("without a mini-screen: %v", err)
+	}
+	entry(doc, "rules", "id", "E01")["source"] = ""
+	if err := reload(); err == nil || !strings.Contains(err.Error(), "rules[E01].source") {
+		t.Errorf("without a source: %v", err)
+	}
 }
 
 func TestLoadRefusesTooMuch(t *testing.T) {
