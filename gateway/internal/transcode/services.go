@@ -57,13 +57,15 @@ var services = []service{
 	of(plansv1.PlanService_ServiceDesc, plansv1.NewPlanServiceClient, plansv1.RegisterPlanServiceHandlerClient),
 	of(plansv1.ReferralService_ServiceDesc, plansv1.NewReferralServiceClient, plansv1.RegisterReferralServiceHandlerClient),
 	of(plansv1.SessionNoteService_ServiceDesc, plansv1.NewSessionNoteServiceClient, plansv1.RegisterSessionNoteServiceHandlerClient),
-	of(bookingv1.AppointmentService_ServiceDesc, bookingv1.NewAppointmentServiceClient, bookingv1.RegisterAppointmentServiceHandlerClient),
 	of(bookingv1.AppointmentTypeService_ServiceDesc, bookingv1.NewAppointmentTypeServiceClient, bookingv1.RegisterAppointmentTypeServiceHandlerClient),
 	of(bookingv1.CourseService_ServiceDesc, bookingv1.NewCourseServiceClient, bookingv1.RegisterCourseServiceHandlerClient),
 	of(bookingv1.CalendarService_ServiceDesc, bookingv1.NewCalendarServiceClient, bookingv1.RegisterCalendarServiceHandlerClient),
 	of(bookingv1.HoldService_ServiceDesc, bookingv1.NewHoldServiceClient, bookingv1.RegisterHoldServiceHandlerClient),
-	of(bookingv1.OpeningService_ServiceDesc, bookingv1.NewOpeningServiceClient, bookingv1.RegisterOpeningServiceHandlerClient),
 	of(bookingv1.OutgoingService_ServiceDesc, bookingv1.NewOutgoingServiceClient, bookingv1.RegisterOutgoingServiceHandlerClient),
 	of(bookingv1.ShiftService_ServiceDesc, bookingv1.NewShiftServiceClient, bookingv1.RegisterShiftServiceHandlerClient),
 	of(bookingv1.WaitlistService_ServiceDesc, bookingv1.NewWaitlistServiceClient, bookingv1.RegisterWaitlistServiceHandlerClient),
+	// The mux tries what was registered last first, one path after the other: what is called all
+	// day long comes last.
+	of(bookingv1.OpeningService_ServiceDesc, bookingv1.NewOpeningServiceClient, bookingv1.RegisterOpeningServiceHandlerClient),
+	of(bookingv1.AppointmentService_ServiceDesc, bookingv1.NewAppointmentServiceClient, bookingv1.RegisterAppointmentServiceHandlerClient),
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -33,12 +34,13 @@ type inProcess struct{ server *Server }
 // Invoke implements [grpc.ClientConnInterface].
 func (c inProcess) Invoke(ctx context.Context, name string, args, reply any, opts ...grpc.CallOption) error {
 	md, _ := metadata.FromOutgoingContext(ctx)
-	return c.invoke(ctx, md, name, args, reply, opts)
+	return c.invoke(ctx, md, trace.SpanContext{}, name, args, reply, opts)
 }
 
-// invoke is Invoke with metadata that the server may keep.
+// invoke is Invoke with metadata that the server may keep. The trace that the call belongs to
+// goes beside it: as metadata it would be printed and parsed again.
 func (c inProcess) invoke(
-	ctx context.Context, md metadata.MD, name string, args, reply any, opts []grpc.CallOption,
+	ctx context.Context, md metadata.MD, parent trace.SpanContext, name string, args, reply any, opts []grpc.CallOption,
 ) error {
 	if !c.server.started.Load() {
 		return errNotStarted()
@@ -48,7 +50,7 @@ func (c inProcess) invoke(
 		return ToStatus(foreign[codes.Unimplemented])
 	}
 	var transport unaryTransport
-	transport.method = name
+	transport.method, transport.trace = name, parent.WithRemote(true)
 	ctx = grpc.NewContextWithServerTransportStream(serverContext(ctx, md), &transport)
 	response, err := m.handler(m.impl, ctx, func(in any) error { return copyMessage(in, args) }, c.server.unary)
 	if len(opts) > 0 {
@@ -102,6 +104,7 @@ func (withoutValues) Value(any) any { return nil }
 // unaryTransport collects the headers and trailers that a handler sets.
 type unaryTransport struct {
 	method   string
+	trace    trace.SpanContext // of the call; invalid when the metadata may hold it
 	mu       sync.Mutex
 	headers  metadata.MD
 	trailers metadata.MD

@@ -169,8 +169,9 @@ func (p *Peer) Invoke(ctx context.Context, method string, args, reply any, opts 
 	switch {
 	case err != nil:
 	case p.local != nil:
-		err = p.local.invoke(ctx, md, method, args, reply, opts)
+		err = p.local.invoke(ctx, md, trace.SpanContextFromContext(ctx), method, args, reply, opts)
 	default:
+		telemetry.Propagator.Inject(ctx, carrier(md))
 		err = p.conn.Invoke(metadata.NewOutgoingContext(ctx, md), method, args, reply, opts...)
 	}
 	return p.end(ctx, span, method, start, err)
@@ -185,6 +186,7 @@ func (p *Peer) NewStream(
 	ctx, span, md, err := p.begin(ctx, method)
 	var stream grpc.ClientStream
 	if err == nil {
+		telemetry.Propagator.Inject(ctx, carrier(md))
 		stream, err = p.conn.NewStream(metadata.NewOutgoingContext(ctx, md), desc, method, opts...)
 	}
 	if err = p.end(ctx, span, method, start, err); err != nil {
@@ -223,7 +225,6 @@ func (p *Peer) begin(ctx context.Context, method string) (context.Context, trace
 		}
 		md[authn.MetadataPrincipal] = []string{token}
 	}
-	telemetry.Propagator.Inject(ctx, carrier(md))
 	if p.cfg.Signer.Edge() {
 		if id := requestIDToPass(ctx); id != "" {
 			md[MetadataRequestID] = []string{id}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -105,6 +106,9 @@ const metadataTrace = "traceparent"
 
 // traceFrom returns the trace context that a caller sent, invalid when there is none.
 func traceFrom(ctx context.Context) trace.SpanContext {
+	if t, ok := grpc.ServerTransportStreamFromContext(ctx).(*unaryTransport); ok && t.trace.IsValid() {
+		return t.trace
+	}
 	if first(ctx, metadataTrace) == "" {
 		return trace.SpanContext{}
 	}
