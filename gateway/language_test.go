@@ -90,8 +90,11 @@ func TestNoTextIsInTheTemplates(t *testing.T) {
 	b := w.browser(patient)
 	b.post("/intake", url.Values{"patient": {"pat_1"}})
 	for token, paths := range map[string][]string{
-		"":        {"/", "/sign-in", "/c/spine", "/c/spine/register", "/f", "/nowhere"},
-		patient:   {"/me", "/me/check-in", "/me/book", "/me/book/times?patient=pat_1&type=atype_physio", "/me/appointments/apt_1", "/intake", "/intake/int_1/page/now", "/intake/int_1/page/bad", "/intake/int_1/check", "/intake/int_1/who", "/intake/int_1/consent", "/intake/int_1/pictures", "/intake/int_1/saved", "/sign-out"},
+		"": {"/", "/sign-in", "/c/spine", "/c/spine/register", "/f", "/nowhere"},
+		patient: {
+			"/me", "/me/check-in", "/me/book", "/me/book/times?patient=pat_1&type=atype_physio", "/me/appointments/apt_1", "/intake", "/intake/int_1/page/now", "/intake/int_1/page/bad", "/intake/int_1/check", "/intake/int_1/who", "/intake/int_1/consent", "/intake/int_1/pictures", "/intake/int_1/saved", "/sign-out",
+			"/me/measures", "/me/measures/new?instrument=PHQ4", "/me/measures/new?instrument=NAMED_ACTIVITY", "/me/medicines", "/me/medicines/new", "/me/doses/new",
+		},
 		reception: {"/staff/day", "/staff/day?view=table", "/staff/book", "/staff/book?patient=pat_1", "/staff/book/times?patient=pat_1&type=atype_physio", "/staff/patients", "/staff/patients/new", "/staff/patients/pat_1", "/staff/appointments/apt_1", "/staff/tasks"},
 		clinician: {"/staff/patients/pat_1", "/staff/patients/pat_1/plans/new", "/staff/patients/pat_1/injections/new", "/staff/plans/pln_1", "/staff/tasks"},
 	} {
@@ -116,6 +119,8 @@ func TestNoTextIsInTheTemplates(t *testing.T) {
 var data = []string{
 	canary, "English", "pseudo", "Rivera", "Noor Haddad", "Spine & Joint", "Upright", "Dr Ana Lee", "Ben <Okafor>", "First visit", "Physiotherapy course", "Physiotherapy", "Injection", "ana@example.org", "+1 604 555",
 	"Emergency", "Crisis line", "Chest pain <b>?", "Hard to breathe?", "How you are right now", "How bad it is", "How bad now?", "Injuries", "Hard thoughts", "Where?", "Were you hurt?", "How many days ago?", "Thoughts?",
+	"Your clinic's rule: do not take both.", "Take it with food.", "ibuprofen", "acetaminophen", "naproxen", "MED-01", "&middot;", "Pain, 0 to 10", "Activities that you name",
+	"PHQ-4: developed by Drs Robert L. Spitzer and colleagues.", "PHQ-4", "Oswestry Disability Index", "How strong was your pain?",
 	"Neck", "Low back", "No pain", "Worst pain", "A little", "No", "Yes", "I am not sure", "X-MANIP-1", "T4-5", "Pain that comes back.",
 }
 

@@ -38,6 +38,7 @@ type world struct {
 	dir   *directory
 	in    *intake
 	plans *plans
+	care  *care
 	book  *booking
 	gw    *gateway.Gateway
 	url   string
@@ -79,7 +80,7 @@ func (c spied) Invoke(ctx context.Context, method string, args, reply any, opts 
 func newWorld(t testing.TB, change ...func(*gateway.Config, *gateway.Kit)) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock.NewFake(noon), spy: &spy{}}
-	w.dir, w.in, w.plans, w.book = newDirectory(w), newIntake(), newPlans(), newBooking()
+	w.dir, w.in, w.plans, w.book, w.care = newDirectory(w), newIntake(), newPlans(), newBooking(), &care{}
 	ring, err := authn.GenerateKeyring(append([]string{"gateway"}, gateway.Services...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +95,7 @@ func newWorld(t testing.TB, change ...func(*gateway.Config, *gateway.Kit)) *worl
 	}
 	peers := map[string]grpc.ClientConnInterface{}
 	for name, register := range map[string]func(grpc.ServiceRegistrar){
-		"directory": w.dir.register, "intake": w.in.register, "plans": w.plans.register, "booking": w.book.register,
+		"directory": w.dir.register, "intake": w.in.register, "plans": func(r grpc.ServiceRegistrar) { w.plans.register(r); w.care.register(r) }, "booking": w.book.register,
 	} {
 		server := rpc.NewServer(rpc.Config{Service: name, Verifier: ring.Verifier(name, w.clock), Telemetry: quiet})
 		register(server)

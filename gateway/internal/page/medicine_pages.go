@@ -69,7 +69,7 @@ func (c *call) milligrams(w *wrongs, name string) float64 {
 	}
 	mg, err := strconv.ParseFloat(text, 64)
 	if err != nil || mg < 0 || mg > 100000 {
-		w.field(name, c.cat.T("injection.need_dose"))
+		w.field(name, c.cat.T("dose.need_mg"))
 		return 0
 	}
 	return mg
@@ -105,13 +105,22 @@ func (s *Site) medicineAct(c *call) error {
 
 // doseView shows the form that records a dose.
 func (c *call) doseView(w *wrongs) error {
-	clinic, err := c.clinic()
+	fields, err := c.doseFields(w, c.path("patient_id"))
 	if err != nil {
 		return err
 	}
-	list, err := c.clients.medications.ListMedications(c.ctx(), &plansv1.ListMedicationsRequest{PatientId: c.path("patient_id")})
+	return c.showForm("dose.title", formPage{Button: c.cat.T("dose.record"), Fields: fields}, w)
+}
+
+// doseFields are the questions about a dose, for staff and for patients.
+func (c *call) doseFields(w *wrongs, patient string) ([]Field, error) {
+	clinic, err := c.clinic()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	list, err := c.clients.medications.ListMedications(c.ctx(), &plansv1.ListMedicationsRequest{PatientId: patient})
+	if err != nil {
+		return nil, err
 	}
 	now := c.cfg.Clock.Now().In(c.zone(clinic.GetTimeZone()))
 	which := c.input(w, "select", "medication_id", "dose.medication_id")
@@ -129,7 +138,7 @@ func (c *call) doseView(w *wrongs) error {
 	at.Value = cmp.Or(at.Value, now.Format("15:04"))
 	food := c.choices(w, "radio", "with_food", "dose.with_food", "with_food", "", "YES", "NO")
 	food.Optional = true
-	return c.showForm("dose.title", formPage{Button: c.cat.T("dose.record"), Fields: []Field{which, drug, mg, on, at, food}}, w)
+	return []Field{which, drug, mg, on, at, food}, nil
 }
 
 // doseForm shows it.
@@ -138,16 +147,34 @@ func (s *Site) doseForm(c *call) error { return c.doseView(nil) }
 // doseRecord records a dose; what the rules say of it is on the patient's page.
 func (s *Site) doseRecord(c *call) error {
 	w := c.wrongs()
-	clinic, err := c.clinic()
+	r, err := c.doseRequest(w, c.path("patient_id"))
 	if err != nil {
 		return err
 	}
+	if w.any() {
+		return c.doseView(w)
+	}
+	if _, err := s.clients.medications.RecordDose(c.ctx(), r); err != nil {
+		return c.formOr(err, w, doseNames, c.doseView)
+	}
+	return c.redirect(address("/staff/patients/"+c.path("patient_id"), "done", "dose") + "#medicines")
+}
+
+// doseNames are the fields of the form for those of the request.
+var doseNames = map[string]string{"taken_time": "date", "local_date": "date"}
+
+// doseRequest reads what was taken. A dose without a time has its day alone.
+func (c *call) doseRequest(w *wrongs, patient string) (*plansv1.RecordDoseRequest, error) {
+	clinic, err := c.clinic()
+	if err != nil {
+		return nil, err
+	}
 	r := &plansv1.RecordDoseRequest{
-		RequestId: c.requestID(), PatientId: c.path("patient_id"), MedicationId: c.form("medication_id"), DoseMg: c.milligrams(w, "dose_mg"),
+		RequestId: c.requestID(), PatientId: patient, MedicationId: c.form("medication_id"), DoseMg: c.milligrams(w, "dose_mg"),
 	}
 	if r.GetMedicationId() == "" {
 		r.Drug = c.form("drug")
-		w.need("drug", r.GetDrug(), "medicine.need_drug")
+		w.need("drug", r.GetDrug(), "dose.need_drug")
 	}
 	on, errDate := civil.Parse(c.form("date"))
 	at, errTime := time.Parse("15:04", c.form("time"))
@@ -165,11 +192,5 @@ func (s *Site) doseRecord(c *call) error {
 		with := food == "YES"
 		r.WithFood = &with
 	}
-	if w.any() {
-		return c.doseView(w)
-	}
-	if _, err := s.clients.medications.RecordDose(c.ctx(), r); err != nil {
-		return c.formOr(err, w, map[string]string{"taken_time": "date", "local_date": "date"}, c.doseView)
-	}
-	return c.redirect(address("/staff/patients/"+c.path("patient_id"), "done", "dose") + "#medicines")
+	return r, nil
 }

@@ -54,7 +54,7 @@ func (c *call) outcomeView(i *plansv1.Instrument, w *wrongs) error {
 		d.Notes = append(d.Notes, c.cat.T("outcome.matters_percent", "percent", decimal(percent)))
 	}
 	d.Notes = append(d.Notes, strings.TrimSpace(i.GetAttribution()+" "+i.GetLicence()))
-	if d.Fields, err = c.outcomeFields(i, w); err != nil {
+	if d.Fields, err = c.outcomeFields(w, "outcome", id, i); err != nil {
 		return err
 	}
 	on := c.input(w, "date", "local_date", "outcome.local_date")
@@ -76,8 +76,9 @@ func (c *call) outcomeView(i *plansv1.Instrument, w *wrongs) error {
 	return c.showForm("outcome.title", d, w)
 }
 
-// outcomeFields are the questions of an instrument, or the score of one whose wording is not here.
-func (c *call) outcomeFields(i *plansv1.Instrument, w *wrongs) (fields []Field, err error) {
+// outcomeFields are the questions of an instrument, or the score of one whose wording is not
+// here. words is "outcome" for what clinicians read and "measure" for what patients do.
+func (c *call) outcomeFields(w *wrongs, words, patient string, i *plansv1.Instrument) (fields []Field, err error) {
 	if i.GetScoreEntry() {
 		f := c.input(w, "text", "score", "outcome.score")
 		f.InputMode, f.Short = "decimal", true
@@ -85,14 +86,14 @@ func (c *call) outcomeFields(i *plansv1.Instrument, w *wrongs) (fields []Field, 
 		return []Field{f}, nil
 	}
 	if i.GetInstrument() == "NAMED_ACTIVITY" {
-		return c.activityFields(w)
+		return c.activityFields(w, words, patient)
 	}
 	for _, item := range i.GetItems() {
 		f := c.input(w, "radio", "item_"+item.GetId(), "outcome.record")
-		f.Label, f.Hint = item.GetText(), ""
+		f.Label, f.Hint = c.cat.Or("measure_item."+item.GetId(), item.GetText()), ""
 		f.Options = scaleOptions(int(item.GetMin()), int(item.GetMax()))
 		for n := range min(len(f.Options), len(item.GetLabels())) {
-			f.Options[n].Label = item.GetLabels()[n]
+			f.Options[n].Label = c.cat.Or("measure_answer."+i.GetInstrument()+"_"+f.Options[n].Value, item.GetLabels()[n])
 		}
 		fields = append(fields, f)
 	}
@@ -100,10 +101,10 @@ func (c *call) outcomeFields(i *plansv1.Instrument, w *wrongs) (fields []Field, 
 }
 
 // activityFields ask for the activities that the patient named, those of the last time first.
-func (c *call) activityFields(w *wrongs) (fields []Field, err error) {
+func (c *call) activityFields(w *wrongs, words, patient string) (fields []Field, err error) {
 	var before []*plansv1.NamedActivity
 	if w == nil {
-		got, err := c.clients.outcomes.ListOutcomes(c.ctx(), &plansv1.ListOutcomesRequest{PatientId: c.path("patient_id"), Instrument: "NAMED_ACTIVITY", PageSize: 10})
+		got, err := c.clients.outcomes.ListOutcomes(c.ctx(), &plansv1.ListOutcomesRequest{PatientId: patient, Instrument: "NAMED_ACTIVITY", PageSize: 10})
 		if err != nil {
 			return nil, err
 		}
@@ -116,13 +117,13 @@ func (c *call) activityFields(w *wrongs) (fields []Field, err error) {
 	}
 	for n := range namedActivities {
 		at := strconv.Itoa(n + 1)
-		name, score := c.input(w, "text", "activity_"+at, "outcome.activity"), c.input(w, "select", "activity_score_"+at, "outcome.activity_score")
-		name.Label, score.Label = c.cat.T("outcome.activity", "n", n+1), c.cat.T("outcome.activity_score", "n", n+1)
+		name, score := c.input(w, "text", "activity_"+at, words+".activity"), c.input(w, "select", "activity_score_"+at, words+".activity_score")
+		name.Label, score.Label = c.cat.T(words+".activity", "n", n+1), c.cat.T(words+".activity_score", "n", n+1)
 		name.Optional, score.Optional = n > 0, n > 0
 		if n < len(before) {
 			name.Value = before[n].GetName()
 		}
-		score.Options = append([]Option{{Label: c.cat.T("notes.not_said")}}, scaleOptions(0, 10)...)
+		score.Options = append([]Option{{Label: c.cat.T(words + ".not_said")}}, scaleOptions(0, 10)...)
 		fields = append(fields, name, score)
 	}
 	return fields, nil
@@ -147,7 +148,7 @@ func (s *Site) outcomeRecord(c *call) error {
 	r := &plansv1.RecordOutcomeRequest{
 		RequestId: c.requestID(), PatientId: c.path("patient_id"), Instrument: i.GetInstrument(), LocalDate: c.form("local_date"), PlanId: c.form("plan_id"),
 	}
-	c.readOutcome(w, i, r)
+	c.readOutcome(w, "outcome", i, r)
 	again := func(w *wrongs) error { return c.outcomeView(i, w) }
 	if w.any() {
 		return again(w)
@@ -159,7 +160,7 @@ func (s *Site) outcomeRecord(c *call) error {
 }
 
 // readOutcome reads the answers, and notes what is missing.
-func (c *call) readOutcome(w *wrongs, i *plansv1.Instrument, r *plansv1.RecordOutcomeRequest) {
+func (c *call) readOutcome(w *wrongs, words string, i *plansv1.Instrument, r *plansv1.RecordOutcomeRequest) {
 	switch {
 	case i.GetScoreEntry():
 		score, err := strconv.ParseFloat(strings.Replace(c.form("score"), ",", ".", 1), 64)
@@ -174,9 +175,9 @@ func (c *call) readOutcome(w *wrongs, i *plansv1.Instrument, r *plansv1.RecordOu
 			name, score := c.form("activity_"+at), c.pain(w, "activity_score_"+at)
 			switch {
 			case score == nil && (name != "" || n == 0):
-				w.field("activity_score_"+at, c.cat.T("outcome.need_answer"))
+				w.field("activity_score_"+at, c.cat.T(words+".need_answer"))
 			case name == "" && score != nil:
-				w.field("activity_"+at, c.cat.T("outcome.need_activity"))
+				w.field("activity_"+at, c.cat.T(words+".need_activity"))
 			case name != "":
 				r.Activities = append(r.Activities, &plansv1.NamedActivity{Name: name, Score: *score})
 			}
@@ -186,7 +187,7 @@ func (c *call) readOutcome(w *wrongs, i *plansv1.Instrument, r *plansv1.RecordOu
 		for _, item := range i.GetItems() {
 			n, err := strconv.ParseInt(c.form("item_"+item.GetId()), 10, 32)
 			if err != nil || n < int64(item.GetMin()) || n > int64(item.GetMax()) {
-				w.field("item_"+item.GetId(), c.cat.T("outcome.need_answer"))
+				w.field("item_"+item.GetId(), c.cat.T(words+".need_answer"))
 				continue
 			}
 			r.Answers[item.GetId()] = int32(n)

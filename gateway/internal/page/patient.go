@@ -60,8 +60,9 @@ type person struct {
 	Past    []visit
 	Courses []courseCard
 	Intake  *intakev1.Intake
-	// Asked is true when a check-in after an injection waits for an answer.
-	Asked bool
+	// Asked is true when a check-in after an injection waits for an answer, Measures when a
+	// measure of a plan does.
+	Asked, Measures bool
 }
 
 // courseCard is one course of a plan, and the way to book its next session.
@@ -128,7 +129,16 @@ func (c *call) person(p *directoryv1.ActingFor, types []*bookingv1.AppointmentTy
 		return one, err
 	}
 	one.Asked = len(due) > 0
-	return one, nil
+	if len(one.Courses) == 0 { // only a plan asks for measures
+		return one, nil
+	}
+	known, err := c.clients.outcomes.ListInstruments(c.ctx(), &plansv1.ListInstrumentsRequest{})
+	if err != nil {
+		return one, err
+	}
+	measures, _, err := c.dueMeasures(one.ID, known.GetInstruments())
+	one.Measures = len(measures) > 0
+	return one, err
 }
 
 // nextAndPast splits appointments: those to come in order, those that are over with the

@@ -197,6 +197,8 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.noteRoutes()...)
 	rows = append(rows, s.programmeRoutes()...)
 	rows = append(rows, s.outcomeRoutes()...)
+	rows = append(rows, s.measureRoutes()...)
+	rows = append(rows, s.myMedicineRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 
