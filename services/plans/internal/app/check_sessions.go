@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"slices"
 
+	"github.com/upright-clinic/upright/services/plans/internal/injection"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -63,9 +65,18 @@ func (a *App) check(tx *sqldb.Tx, c Claim, together bool) ([]Verdict, error) {
 		judged = func(asks []plan.Ask) []error { return each(asks, s.Judge) }
 	}
 	for i, err := range judged(asks) {
-		if err != nil {
+		if err != nil && !givenAlready(entries, c.Sessions[i]) {
 			out[i].Refusal = fault.From(err)
 		}
 	}
 	return out, nil
+}
+
+// givenAlready reports whether the session is asked about in its own place and what was given
+// at it is on record: it counts once, and no rule can undo it. Booking asks so when an
+// injection's appointment is started after the physician has written the record.
+func givenAlready(entries []store.Entry, s SessionClaim) bool {
+	return s.Replaces != "" && slices.ContainsFunc(entries, func(e store.Entry) bool {
+		return e.ID == s.Replaces && e.AppointmentID == s.AppointmentID && e.Start.Equal(s.Start) && injection.State(e.State).Given()
+	})
 }
