@@ -14,7 +14,7 @@
 // Hears: directory's ClinicChanged, PractitionerChanged, CredentialChanged, ResourceChanged,
 // PatientRegistered, PatientMerged, PatientUnmerged; intake's IntakeTriaged,
 // TriageOverridden, FactsChanged; plans' PlanActivated, PlanClosed, SessionsWithdrawn,
-// IssueRaised, IssueResolved.
+// IssueRaised, IssueResolved, ExaminationRecorded.
 package booking
 
 import (

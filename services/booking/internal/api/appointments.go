@@ -8,6 +8,7 @@ import (
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/app"
+	"github.com/upright-clinic/upright/services/booking/internal/peer"
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
 	"github.com/upright-clinic/upright/services/platform/requestid"
@@ -151,6 +152,17 @@ func (s *appointments) ResolveEntitlement(ctx context.Context, r *bookingv1.Reso
 		return nil, err
 	}
 	return &bookingv1.ResolveEntitlementResponse{Outcome: outcome(*use)}, nil
+}
+
+func (s *appointments) KeepCareBlock(ctx context.Context, r *bookingv1.KeepCareBlockRequest) (*bookingv1.KeepCareBlockResponse, error) {
+	b := store.CareBlock{PatientID: r.GetPatientId(), ExaminationID: r.GetExaminationId(), Version: r.GetVersion()}
+	for _, d := range r.GetForbidden() {
+		b.Disciplines = append(b.Disciplines, peer.DisciplineOf(d))
+	}
+	if err := s.app.KeepCareBlock(ctx, r.GetClinicId(), b); err != nil {
+		return nil, err
+	}
+	return &bookingv1.KeepCareBlockResponse{}, nil
 }
 
 func (s *appointments) ListEntitlementOutcomes(ctx context.Context, r *bookingv1.ListEntitlementOutcomesRequest) (*bookingv1.ListEntitlementOutcomesResponse, error) {

@@ -21,6 +21,9 @@ const (
 	FlagOutsideShift  = "OUTSIDE_SHIFT"
 	// FlagOutcomeMissing asks what became of an appointment that has passed.
 	FlagOutcomeMissing = "OUTCOME_MISSING"
+	// flagExamination marks an appointment without a plan that an examination rules out; one
+	// under a plan gets the same flag from the plan's issue.
+	flagExamination = "PLAN_CONTRAINDICATED"
 )
 
 // gateFlags are set and cleared as the patient's gate changes.

@@ -243,6 +243,7 @@ func (f *finder) readPatient(ctx context.Context) error {
 		if known == nil {
 			return errUnknownPatient
 		}
+		f.gate.Forbidden = known.Forbidden
 		if known.Version == f.gate.Version {
 			f.gate.ChangeTime = known.ChangedAt
 		}

@@ -110,6 +110,9 @@ func (a *App) patientMerged(ctx context.Context, tx *sqldb.Tx, clinicID, mergedI
 	if err := store.MergePatient(tx, clinicID, mergedID, survivingID); err != nil {
 		return err
 	}
+	if err := a.sumCareBlocks(ctx, tx, clinicID, survivingID); err != nil {
+		return err
+	}
 	return a.moveClaims(ctx, tx, clinicID, survivingID)
 }
 
@@ -126,10 +129,15 @@ func (a *App) patientUnmerged(ctx context.Context, tx *sqldb.Tx, clinicID, resto
 	if err := store.UnmergePatient(tx, clinicID, restoredID); err != nil {
 		return err
 	}
-	if err := a.moveClaims(ctx, tx, clinicID, restoredID); err != nil {
-		return err
+	for _, id := range []string{restoredID, was} {
+		if err := a.sumCareBlocks(ctx, tx, clinicID, id); err != nil {
+			return err
+		}
+		if err := a.moveClaims(ctx, tx, clinicID, id); err != nil {
+			return err
+		}
 	}
-	return a.moveClaims(ctx, tx, clinicID, was)
+	return nil
 }
 
 // moveClaims gives every appointment to come of a person a claim of the surviving record's

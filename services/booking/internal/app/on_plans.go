@@ -17,8 +17,8 @@ import (
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
-// OnPlans handles plans' events: when a plan comes into force and ends, and issues that
-// concern appointments.
+// OnPlans handles plans' events: when a plan comes into force and ends, issues that concern
+// appointments, and examinations that forbid care.
 func (a *App) OnPlans() []eventlog.Handler {
 	return []eventlog.Handler{
 		eventlog.On(func(_ context.Context, tx *sqldb.Tx, m *plansv1.PlanActivated, env eventlog.Envelope) error {
@@ -32,6 +32,9 @@ func (a *App) OnPlans() []eventlog.Handler {
 		}),
 		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.IssueResolved, _ eventlog.Envelope) error {
 			return a.issueResolved(ctx, tx, m)
+		}),
+		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.ExaminationRecorded, env eventlog.Envelope) error {
+			return a.examined(ctx, tx, m, env)
 		}),
 		eventlog.On(func(ctx context.Context, tx *sqldb.Tx, m *plansv1.SessionsWithdrawn, _ eventlog.Envelope) error {
 			return a.sessionsWithdrawn(ctx, tx, m)

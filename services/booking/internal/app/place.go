@@ -152,6 +152,7 @@ func (e *examination) checkVersions() error {
 	if w.ungated {
 		return nil
 	}
+	w.gate.Forbidden = gate.Forbidden
 	if gate.Version > w.gate.Version {
 		return errNewerGate
 	}

@@ -39,6 +39,9 @@ type Gate struct {
 	Allowed       []Allowance
 	Blocked       []Block
 	ReleaseNeeded []Block
+	// Forbidden are the kinds of care that examinations forbid until they are cleared; intake
+	// knows nothing of them, booking adds them.
+	Forbidden []Discipline
 	// TriageDate is the civil day of the triage, which SameDayOnly means; zero when not known,
 	// and then the present day is meant.
 	TriageDate civil.Date
@@ -82,6 +85,9 @@ type GateAsk struct {
 	PlanTime time.Time
 }
 
+// NeuroAbnormal is the rule by which an examination forbids care (F108).
+const NeuroAbnormal = "NEURO_ABNORMAL"
+
 // FlagScreeningDue marks an appointment of a patient whose screening is missing or too old.
 const FlagScreeningDue = "SCREENING_DUE"
 
@@ -94,11 +100,17 @@ const FlagScreeningDue = "SCREENING_DUE"
 //   - A session under an active plan passes levels up to CLINICIAN_REVIEW, since the
 //     clinician's plan is the clearance, and higher ones only if the plan is newer. Hard
 //     blocks it never passes.
+//   - An abnormal neurological examination rules out the manual and needle care that plans
+//     names (F108), screened or not, until it is cleared.
 func (g Gate) Ask(a GateAsk) (flags []string, refusal *fault.Error) {
 	if a.Kind.handsOn() {
 		if b, ok := find(g.Blocked, a.Discipline); ok {
 			return nil, b.refuse("CONTRAINDICATED", "This treatment is ruled out for the patient.", a.By)
 		}
+	}
+	if g.Forbids(a) {
+		b := Block{Discipline: a.Discipline, RuleIDs: []string{NeuroAbnormal}}
+		return nil, b.refuse("CONTRAINDICATED", "An examination has to be cleared by a clinician before this treatment.", a.By)
 	}
 	state := g.State
 	if state == Screened && !g.ExpireTime.IsZero() && !a.Now.Before(g.ExpireTime) {
@@ -125,6 +137,12 @@ func (g Gate) Ask(a GateAsk) (flags []string, refusal *fault.Error) {
 func (g Gate) Waits(a GateAsk) bool {
 	_, soft := find(g.ReleaseNeeded, a.Discipline)
 	return soft && a.UnderPlan && a.Kind.handsOn()
+}
+
+// Forbids reports whether an examination rules the visit out. Under a plan that is the plan's
+// to say, which hears of examinations first.
+func (g Gate) Forbids(a GateAsk) bool {
+	return !a.UnderPlan && a.Kind.handsOn() && a.Discipline != "" && slices.Contains(g.Forbidden, a.Discipline)
 }
 
 func (g Gate) askScreened(a GateAsk) *fault.Error {

@@ -223,6 +223,8 @@ type Gate struct {
 	SurvivingID string
 	// CatalogueVersion is the clinic's, read along with it: a booking needs both.
 	CatalogueVersion int64
+	// Forbidden are the kinds of care that examinations forbid until they are cleared.
+	Forbidden []schedule.Discipline
 }
 
 // LockGate locks the gate of the person that a patient's record is of and returns what is
@@ -240,7 +242,7 @@ func ReadGate(tx *sqldb.Tx, clinicID, patientID string) (*Gate, error) {
 	return readGate(tx, gateQuery, clinicID, patientID)
 }
 
-const gateQuery = `SELECT g.version, g.changed_at, p.surviving_patient_id, c.catalogue_version
+const gateQuery = `SELECT g.version, g.changed_at, p.surviving_patient_id, c.catalogue_version, g.forbidden
 	from patients p join patient_gates g on g.clinic_id = p.clinic_id and g.patient_id = p.surviving_patient_id
 	join clinics c on c.clinic_id = p.clinic_id
 	where p.clinic_id = $1 and p.patient_id = $2`
@@ -248,14 +250,15 @@ const gateQuery = `SELECT g.version, g.changed_at, p.surviving_patient_id, c.cat
 func readGate(tx *sqldb.Tx, query, clinicID, patientID string) (*Gate, error) {
 	var g Gate
 	var changed int64
-	err := tx.QueryRow(query, clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID, &g.CatalogueVersion)
+	var forbidden string
+	err := tx.QueryRow(query, clinicID, patientID).Scan(&g.Version, &changed, &g.SurvivingID, &g.CatalogueVersion, &forbidden)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: read a gate: %w", err)
 	}
-	g.ChangedAt = fromOptional(changed)
+	g.ChangedAt, g.Forbidden = fromOptional(changed), splitDisciplines(forbidden)
 	return &g, nil
 }
 

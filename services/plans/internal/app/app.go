@@ -51,6 +51,9 @@ type Asks struct {
 	Practitioner func(ctx context.Context, clinicID, practitionerID string) (plan.Practitioner, error)
 	// TimeZone asks directory for a clinic's IANA zone.
 	TimeZone func(ctx context.Context, clinicID string) (string, error)
+	// KeepCareBlock lets booking know which kinds of care an examination forbids at a version of
+	// it; none when it forbids none any more. The patient is the record it was entered under.
+	KeepCareBlock func(ctx context.Context, clinicID, patientID, examinationID string, version int64, forbidden []string) error
 	// Resolve asks booking what became of a claim; booking records VOID when nothing has.
 	Resolve func(ctx context.Context, clinicID, entitlementID string) (Outcome, error)
 }

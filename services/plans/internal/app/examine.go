@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"time"
 
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/note"
@@ -70,9 +72,12 @@ func (a *App) RecordExamination(ctx context.Context, f ExaminationFact) (store.E
 		Examination: f.Examination, ID: ident.New("exm"), OriginPatientID: f.PatientID, Date: f.Date, Findings: result.Findings, Note: f.Note,
 		Blocking: result.Blocking, CreatedBy: p.Subject, Version: 1,
 	}
+	var changed []store.Examination
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
-		id, _, err := requestid.Once(ctx, tx, "ExaminationService.RecordExamination", f.Fingerprint, func() (string, error) {
-			return e.ID, a.keepExamination(ctx, tx, clinicID, survivor, p, e, result)
+		changed = nil
+		id, _, err := requestid.Once(ctx, tx, "ExaminationService.RecordExamination", f.Fingerprint, func() (_ string, err error) {
+			changed, err = a.keepExamination(ctx, tx, clinicID, survivor, p, e, result)
+			return e.ID, err
 		})
 		if err != nil {
 			return err
@@ -80,28 +85,63 @@ func (a *App) RecordExamination(ctx context.Context, f ExaminationFact) (store.E
 		e, err = store.ExaminationByID(tx, clinicID, survivor, id)
 		return err
 	})
+	if err == nil {
+		a.tellBooking(ctx, clinicID, changed)
+	}
 	return e, err
 }
 
-// keepExamination is the transaction's part.
-func (a *App) keepExamination(ctx context.Context, tx *sqldb.Tx, clinicID, survivor string, p authn.Principal, e store.Examination, result note.Result) error {
+// keepExamination is the transaction's part. It gives the examinations that forbid something
+// from now on, or no more.
+func (a *App) keepExamination(
+	ctx context.Context, tx *sqldb.Tx, clinicID, survivor string, p authn.Principal, e store.Examination, result note.Result,
+) (changed []store.Examination, err error) {
 	head, err := store.LockHead(tx, clinicID, survivor)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.PatientID, e.CreatedAt = head.PatientID, tx.Now()
 	if err := store.InsertExamination(tx, clinicID, e); err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.followExamination(ctx, tx, head, e); err != nil {
-		return err
+		return nil, err
+	}
+	if e.Blocking {
+		changed = append(changed, e)
 	}
 	if result.Clears && slices.Contains(a.cfg.Notes.ClearingProfessions, profession(p)) {
-		if err := a.clearAll(ctx, tx, head, p.Subject, e.ID); err != nil {
-			return err
+		if changed, err = a.clearAll(ctx, tx, head, p.Subject, e.ID); err != nil {
+			return nil, err
 		}
 	}
-	return tellExamination(ctx, tx, clinicID, e, "examination.record")
+	return changed, a.tellExamination(ctx, tx, clinicID, e, "examination.record")
+}
+
+// tellTimeout bounds how long whoever records an examination waits for booking to hear of it.
+const tellTimeout = 2 * time.Second
+
+// tellBooking lets booking know what examinations forbid before whoever has changed it gets
+// the answer, so that the very next booking is refused. When booking cannot be reached the
+// event reaches it later.
+func (a *App) tellBooking(ctx context.Context, clinicID string, changed []store.Examination) {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	for _, e := range changed {
+		if err := a.asks.KeepCareBlock(ctx, clinicID, e.OriginPatientID, e.ID, e.Version, a.forbidden(e)); err != nil {
+			a.log.LogAttrs(ctx, slog.LevelWarn, "booking hears of an examination by its event only",
+				slog.String("clinic_id", clinicID), slog.Any("error", err))
+			return
+		}
+	}
+}
+
+// forbidden are the kinds of care that an examination forbids as it stands (F108).
+func (a *App) forbidden(e store.Examination) []string {
+	if !e.Blocking {
+		return nil
+	}
+	return a.cfg.Notes.NeuroBlocks
 }
 
 // followExamination raises what a clinician must decide about, and flags booked sessions that an
@@ -146,41 +186,47 @@ func (a *App) alsoExamined(b plan.Blocks, abnormal bool) plan.Blocks {
 	return b.And(out)
 }
 
-func tellExamination(ctx context.Context, tx *sqldb.Tx, clinicID string, e store.Examination, action string) error {
-	err := eventlog.Append(ctx, tx, eventlog.Event{
-		AggregateType: "examination", AggregateID: e.ID, AggregateVersion: e.Version,
-		Message: &plansv1.ExaminationRecorded{ClinicId: clinicID, PatientId: e.PatientID, ExaminationId: e.ID, Kind: e.Kind, Blocking: e.Blocking},
-	})
+func (a *App) tellExamination(ctx context.Context, tx *sqldb.Tx, clinicID string, e store.Examination, action string) error {
+	m := &plansv1.ExaminationRecorded{
+		ClinicId: clinicID, PatientId: e.PatientID, ExaminationId: e.ID, Kind: e.Kind, Blocking: e.Blocking, OriginPatientId: e.OriginPatientID,
+	}
+	for _, care := range a.forbidden(e) {
+		m.Forbidden = append(m.Forbidden, disciplineEnum(care))
+	}
+	err := eventlog.Append(ctx, tx, eventlog.Event{AggregateType: "examination", AggregateID: e.ID, AggregateVersion: e.Version, Message: m})
 	if err != nil {
 		return err
 	}
 	return audit.Write(ctx, tx, audit.Entry{Action: action, Resource: e.ID, PatientID: e.PatientID, Facts: map[string]string{"kind": e.Kind}})
 }
 
-// clearAll lifts every block of a person for a later examination that was normal.
-func (a *App) clearAll(ctx context.Context, tx *sqldb.Tx, head store.Head, by, later string) error {
+// clearAll lifts every block of a person for a later examination that was normal, and gives
+// the examinations that it has lifted.
+func (a *App) clearAll(ctx context.Context, tx *sqldb.Tx, head store.Head, by, later string) ([]store.Examination, error) {
 	list, err := store.Examinations(tx, head.ClinicID, head.PatientID, note.Neuro)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var lifted []store.Examination
 	for _, e := range list {
 		if !e.Blocking {
 			continue
 		}
-		if err := lift(ctx, tx, head, &e, by, "normal in "+later); err != nil {
-			return err
+		if err := a.lift(ctx, tx, head, &e, by, "normal in "+later); err != nil {
+			return nil, err
 		}
+		lifted = append(lifted, e)
 	}
-	return nil
+	return lifted, nil
 }
 
 // lift lifts one block, and settles the issue once no other is left.
-func lift(ctx context.Context, tx *sqldb.Tx, head store.Head, e *store.Examination, by, reason string) error {
+func (a *App) lift(ctx context.Context, tx *sqldb.Tx, head store.Head, e *store.Examination, by, reason string) error {
 	e.ClearedBy, e.ClearedAt, e.ClearReason = by, tx.Now(), reason
 	if err := store.ClearExamination(tx, head.ClinicID, e); err != nil {
 		return err
 	}
-	if err := tellExamination(ctx, tx, head.ClinicID, *e, "examination.clear"); err != nil {
+	if err := a.tellExamination(ctx, tx, head.ClinicID, *e, "examination.clear"); err != nil {
 		return err
 	}
 	still, err := store.Blocked(tx, head.ClinicID, head.PatientID)
@@ -224,7 +270,7 @@ func (a *App) ClearExamination(ctx context.Context, patientID, examinationID, et
 			if !e.Blocking {
 				return fault.New(fault.FailedPrecondition, "NOT_BLOCKING", "The examination forbids nothing.")
 			}
-			return lift(ctx, tx, head, &e, p.Subject, reason)
+			return a.lift(ctx, tx, head, &e, p.Subject, reason)
 		})
 		if err != nil {
 			return err
@@ -232,6 +278,9 @@ func (a *App) ClearExamination(ctx context.Context, patientID, examinationID, et
 		e, err = store.ExaminationByID(tx, clinicID, survivor, examinationID)
 		return err
 	})
+	if err == nil {
+		a.tellBooking(ctx, clinicID, []store.Examination{e})
+	}
 	return e, err
 }
 

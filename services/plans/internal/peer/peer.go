@@ -9,6 +9,7 @@ import (
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/plans/internal/app"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
@@ -31,6 +32,7 @@ func (p Peers) Asks() app.Asks {
 	return app.Asks{
 		Gate: p.gate, Conditions: p.conditions, AddImplantFact: p.addImplantFact, FiredRules: p.firedRules,
 		Patient: p.patient, Practitioner: p.practitioner, TimeZone: p.timeZone, Resolve: p.resolve,
+		KeepCareBlock: p.keepCareBlock,
 	}
 }
 
@@ -97,6 +99,15 @@ func (p Peers) practitioner(ctx context.Context, clinicID, practitionerID string
 func (p Peers) timeZone(ctx context.Context, clinicID string) (string, error) {
 	resp, err := p.Places.GetClinic(as(ctx, clinicID), &directoryv1.GetClinicRequest{ClinicId: clinicID})
 	return resp.GetClinic().GetTimeZone(), err
+}
+
+func (p Peers) keepCareBlock(ctx context.Context, clinicID, patientID, examinationID string, version int64, forbidden []string) error {
+	r := &bookingv1.KeepCareBlockRequest{ClinicId: clinicID, PatientId: patientID, ExaminationId: examinationID, Version: version}
+	for _, care := range forbidden {
+		r.Forbidden = append(r.Forbidden, typev1.Discipline(typev1.Discipline_value["DISCIPLINE_"+care]))
+	}
+	_, err := p.Appointments.KeepCareBlock(as(ctx, clinicID), r)
+	return err
 }
 
 func (p Peers) resolve(ctx context.Context, clinicID, entitlementID string) (app.Outcome, error) {

@@ -8,7 +8,7 @@ package bookingv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	v1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -1425,6 +1425,125 @@ func (x *ResolveEntitlementResponse) GetOutcome() *EntitlementOutcome {
 	return nil
 }
 
+// KeepCareBlockRequest says what an examination forbids.
+type KeepCareBlockRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The record under which the examination was entered.
+	PatientId string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	// The examination.
+	ExaminationId string `protobuf:"bytes,3,opt,name=examination_id,json=examinationId,proto3" json:"examination_id,omitempty"`
+	// Version of the examination.
+	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Kinds of care that it forbids; none when it forbids none any more.
+	Forbidden     []v1.Discipline `protobuf:"varint,5,rep,packed,name=forbidden,proto3,enum=upright.type.v1.Discipline" json:"forbidden,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepCareBlockRequest) Reset() {
+	*x = KeepCareBlockRequest{}
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepCareBlockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepCareBlockRequest) ProtoMessage() {}
+
+func (x *KeepCareBlockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepCareBlockRequest.ProtoReflect.Descriptor instead.
+func (*KeepCareBlockRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *KeepCareBlockRequest) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *KeepCareBlockRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *KeepCareBlockRequest) GetExaminationId() string {
+	if x != nil {
+		return x.ExaminationId
+	}
+	return ""
+}
+
+func (x *KeepCareBlockRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *KeepCareBlockRequest) GetForbidden() []v1.Discipline {
+	if x != nil {
+		return x.Forbidden
+	}
+	return nil
+}
+
+// KeepCareBlockResponse is empty.
+type KeepCareBlockResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepCareBlockResponse) Reset() {
+	*x = KeepCareBlockResponse{}
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepCareBlockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepCareBlockResponse) ProtoMessage() {}
+
+func (x *KeepCareBlockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepCareBlockResponse.ProtoReflect.Descriptor instead.
+func (*KeepCareBlockResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{23}
+}
+
 // EntitlementOutcome is a recorded outcome.
 type EntitlementOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1440,7 +1559,7 @@ type EntitlementOutcome struct {
 
 func (x *EntitlementOutcome) Reset() {
 	*x = EntitlementOutcome{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1571,7 @@ func (x *EntitlementOutcome) String() string {
 func (*EntitlementOutcome) ProtoMessage() {}
 
 func (x *EntitlementOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1584,7 @@ func (x *EntitlementOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntitlementOutcome.ProtoReflect.Descriptor instead.
 func (*EntitlementOutcome) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{22}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EntitlementOutcome) GetEntitlementId() string {
@@ -1506,7 +1625,7 @@ type ListEntitlementOutcomesRequest struct {
 
 func (x *ListEntitlementOutcomesRequest) Reset() {
 	*x = ListEntitlementOutcomesRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1637,7 @@ func (x *ListEntitlementOutcomesRequest) String() string {
 func (*ListEntitlementOutcomesRequest) ProtoMessage() {}
 
 func (x *ListEntitlementOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1650,7 @@ func (x *ListEntitlementOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntitlementOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntitlementOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{23}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListEntitlementOutcomesRequest) GetClinicId() string {
@@ -1575,7 +1694,7 @@ type ListEntitlementOutcomesResponse struct {
 
 func (x *ListEntitlementOutcomesResponse) Reset() {
 	*x = ListEntitlementOutcomesResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1706,7 @@ func (x *ListEntitlementOutcomesResponse) String() string {
 func (*ListEntitlementOutcomesResponse) ProtoMessage() {}
 
 func (x *ListEntitlementOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1719,7 @@ func (x *ListEntitlementOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntitlementOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntitlementOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{24}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListEntitlementOutcomesResponse) GetOutcomes() []*EntitlementOutcome {
@@ -1621,7 +1740,7 @@ var File_upright_booking_v1_appointment_service_proto protoreflect.FileDescripto
 
 const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"\n" +
-	",upright/booking/v1/appointment_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a+upright/booking/v1/appointment_events.proto\x1a\x1cupright/type/v1/access.proto\"\x80\x05\n" +
+	",upright/booking/v1/appointment_service.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$upright/booking/v1/appointment.proto\x1a+upright/booking/v1/appointment_events.proto\x1a\x1cupright/type/v1/access.proto\x1a\x1eupright/type/v1/clinical.proto\"\x80\x05\n" +
 	"\x18CreateAppointmentRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x129\n" +
@@ -1730,7 +1849,15 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x120\n" +
 	"\x0eentitlement_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x05\x18@R\rentitlementId\"^\n" +
 	"\x1aResolveEntitlementResponse\x12@\n" +
-	"\aoutcome\x18\x01 \x01(\v2&.upright.booking.v1.EntitlementOutcomeR\aoutcome\"\xb9\x01\n" +
+	"\aoutcome\x18\x01 \x01(\v2&.upright.booking.v1.EntitlementOutcomeR\aoutcome\"\x82\x02\n" +
+	"\x14KeepCareBlockRequest\x12&\n" +
+	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12(\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x120\n" +
+	"\x0eexamination_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rexaminationId\x12!\n" +
+	"\aversion\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\aversion\x12C\n" +
+	"\tforbidden\x18\x05 \x03(\x0e2\x1b.upright.type.v1.DisciplineB\b\xbaH\x05\x92\x01\x02\x10 R\tforbidden\"\x17\n" +
+	"\x15KeepCareBlockResponse\"\xb9\x01\n" +
 	"\x12EntitlementOutcome\x12%\n" +
 	"\x0eentitlement_id\x18\x01 \x01(\tR\rentitlementId\x125\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1b.upright.booking.v1.OutcomeR\aoutcome\x12E\n" +
@@ -1744,7 +1871,7 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x8d\x01\n" +
 	"\x1fListEntitlementOutcomesResponse\x12B\n" +
 	"\boutcomes\x18\x01 \x03(\v2&.upright.booking.v1.EntitlementOutcomeR\boutcomes\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x94\x11\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x87\x12\n" +
 	"\x12AppointmentService\x12\xac\x01\n" +
 	"\x11CreateAppointment\x12,.upright.booking.v1.CreateAppointmentRequest\x1a-.upright.booking.v1.CreateAppointmentResponse\":\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\":\x01*b\vappointment\"\x10/v1/appointments\x12\x99\x01\n" +
 	"\x10ListAppointments\x12+.upright.booking.v1.ListAppointmentsRequest\x1a,.upright.booking.v1.ListAppointmentsResponse\"*\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/appointments\x12\xb1\x01\n" +
@@ -1757,7 +1884,8 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"\x13CompleteAppointment\x12..upright.booking.v1.CompleteAppointmentRequest\x1a/.upright.booking.v1.CompleteAppointmentResponse\"S\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02<:\x01*b\vappointment\"*/v1/appointments/{appointment_id}:complete\x12\xb2\x01\n" +
 	"\n" +
 	"MarkNoShow\x12%.upright.booking.v1.MarkNoShowRequest\x1a&.upright.booking.v1.MarkNoShowResponse\"U\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02>:\x01*b\vappointment\",/v1/appointments/{appointment_id}:markNoShow\x12\x80\x01\n" +
-	"\x12ResolveEntitlement\x12-.upright.booking.v1.ResolveEntitlementRequest\x1a..upright.booking.v1.ResolveEntitlementResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\x8f\x01\n" +
+	"\x12ResolveEntitlement\x12-.upright.booking.v1.ResolveEntitlementRequest\x1a..upright.booking.v1.ResolveEntitlementResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12q\n" +
+	"\rKeepCareBlock\x12(.upright.booking.v1.KeepCareBlockRequest\x1a).upright.booking.v1.KeepCareBlockResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\x8f\x01\n" +
 	"\x17ListEntitlementOutcomes\x122.upright.booking.v1.ListEntitlementOutcomesRequest\x1a3.upright.booking.v1.ListEntitlementOutcomesResponse\"\v\xaa\xbb\x18\a\x1a\x05plansB\xe8\x01\n" +
 	"\x16com.upright.booking.v1B\x17AppointmentServiceProtoP\x01ZKgithub.com/upright-clinic/upright/proto/gen/go/upright/booking/v1;bookingv1\xa2\x02\x03UBX\xaa\x02\x12Upright.Booking.V1\xca\x02\x12Upright\\Booking\\V1\xe2\x02\x1eUpright\\Booking\\V1\\GPBMetadata\xea\x02\x14Upright::Booking::V1b\x06proto3"
 
@@ -1773,7 +1901,7 @@ func file_upright_booking_v1_appointment_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_appointment_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_appointment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_upright_booking_v1_appointment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_upright_booking_v1_appointment_service_proto_goTypes = []any{
 	(*CreateAppointmentRequest)(nil),        // 0: upright.booking.v1.CreateAppointmentRequest
 	(*CreateAppointmentResponse)(nil),       // 1: upright.booking.v1.CreateAppointmentResponse
@@ -1797,63 +1925,69 @@ var file_upright_booking_v1_appointment_service_proto_goTypes = []any{
 	(*MarkNoShowResponse)(nil),              // 19: upright.booking.v1.MarkNoShowResponse
 	(*ResolveEntitlementRequest)(nil),       // 20: upright.booking.v1.ResolveEntitlementRequest
 	(*ResolveEntitlementResponse)(nil),      // 21: upright.booking.v1.ResolveEntitlementResponse
-	(*EntitlementOutcome)(nil),              // 22: upright.booking.v1.EntitlementOutcome
-	(*ListEntitlementOutcomesRequest)(nil),  // 23: upright.booking.v1.ListEntitlementOutcomesRequest
-	(*ListEntitlementOutcomesResponse)(nil), // 24: upright.booking.v1.ListEntitlementOutcomesResponse
-	(*timestamppb.Timestamp)(nil),           // 25: google.protobuf.Timestamp
-	(*Override)(nil),                        // 26: upright.booking.v1.Override
-	(*Appointment)(nil),                     // 27: upright.booking.v1.Appointment
-	(Outcome)(0),                            // 28: upright.booking.v1.Outcome
-	(*AppointmentFact)(nil),                 // 29: upright.booking.v1.AppointmentFact
+	(*KeepCareBlockRequest)(nil),            // 22: upright.booking.v1.KeepCareBlockRequest
+	(*KeepCareBlockResponse)(nil),           // 23: upright.booking.v1.KeepCareBlockResponse
+	(*EntitlementOutcome)(nil),              // 24: upright.booking.v1.EntitlementOutcome
+	(*ListEntitlementOutcomesRequest)(nil),  // 25: upright.booking.v1.ListEntitlementOutcomesRequest
+	(*ListEntitlementOutcomesResponse)(nil), // 26: upright.booking.v1.ListEntitlementOutcomesResponse
+	(*timestamppb.Timestamp)(nil),           // 27: google.protobuf.Timestamp
+	(*Override)(nil),                        // 28: upright.booking.v1.Override
+	(*Appointment)(nil),                     // 29: upright.booking.v1.Appointment
+	(v1.Discipline)(0),                      // 30: upright.type.v1.Discipline
+	(Outcome)(0),                            // 31: upright.booking.v1.Outcome
+	(*AppointmentFact)(nil),                 // 32: upright.booking.v1.AppointmentFact
 }
 var file_upright_booking_v1_appointment_service_proto_depIdxs = []int32{
-	25, // 0: upright.booking.v1.CreateAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
-	26, // 1: upright.booking.v1.CreateAppointmentRequest.override:type_name -> upright.booking.v1.Override
-	27, // 2: upright.booking.v1.CreateAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 3: upright.booking.v1.ListAppointmentsResponse.appointments:type_name -> upright.booking.v1.Appointment
-	27, // 4: upright.booking.v1.GetAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	25, // 5: upright.booking.v1.RescheduleAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
-	26, // 6: upright.booking.v1.RescheduleAppointmentRequest.override:type_name -> upright.booking.v1.Override
-	27, // 7: upright.booking.v1.RescheduleAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 8: upright.booking.v1.CancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 9: upright.booking.v1.UndoCancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 10: upright.booking.v1.CheckInAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 11: upright.booking.v1.StartAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 12: upright.booking.v1.CompleteAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 13: upright.booking.v1.MarkNoShowResponse.appointment:type_name -> upright.booking.v1.Appointment
-	22, // 14: upright.booking.v1.ResolveEntitlementResponse.outcome:type_name -> upright.booking.v1.EntitlementOutcome
-	28, // 15: upright.booking.v1.EntitlementOutcome.outcome:type_name -> upright.booking.v1.Outcome
-	29, // 16: upright.booking.v1.EntitlementOutcome.appointment:type_name -> upright.booking.v1.AppointmentFact
-	22, // 17: upright.booking.v1.ListEntitlementOutcomesResponse.outcomes:type_name -> upright.booking.v1.EntitlementOutcome
-	0,  // 18: upright.booking.v1.AppointmentService.CreateAppointment:input_type -> upright.booking.v1.CreateAppointmentRequest
-	2,  // 19: upright.booking.v1.AppointmentService.ListAppointments:input_type -> upright.booking.v1.ListAppointmentsRequest
-	4,  // 20: upright.booking.v1.AppointmentService.GetAppointment:input_type -> upright.booking.v1.GetAppointmentRequest
-	6,  // 21: upright.booking.v1.AppointmentService.RescheduleAppointment:input_type -> upright.booking.v1.RescheduleAppointmentRequest
-	8,  // 22: upright.booking.v1.AppointmentService.CancelAppointment:input_type -> upright.booking.v1.CancelAppointmentRequest
-	10, // 23: upright.booking.v1.AppointmentService.UndoCancelAppointment:input_type -> upright.booking.v1.UndoCancelAppointmentRequest
-	12, // 24: upright.booking.v1.AppointmentService.CheckInAppointment:input_type -> upright.booking.v1.CheckInAppointmentRequest
-	14, // 25: upright.booking.v1.AppointmentService.StartAppointment:input_type -> upright.booking.v1.StartAppointmentRequest
-	16, // 26: upright.booking.v1.AppointmentService.CompleteAppointment:input_type -> upright.booking.v1.CompleteAppointmentRequest
-	18, // 27: upright.booking.v1.AppointmentService.MarkNoShow:input_type -> upright.booking.v1.MarkNoShowRequest
-	20, // 28: upright.booking.v1.AppointmentService.ResolveEntitlement:input_type -> upright.booking.v1.ResolveEntitlementRequest
-	23, // 29: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:input_type -> upright.booking.v1.ListEntitlementOutcomesRequest
-	1,  // 30: upright.booking.v1.AppointmentService.CreateAppointment:output_type -> upright.booking.v1.CreateAppointmentResponse
-	3,  // 31: upright.booking.v1.AppointmentService.ListAppointments:output_type -> upright.booking.v1.ListAppointmentsResponse
-	5,  // 32: upright.booking.v1.AppointmentService.GetAppointment:output_type -> upright.booking.v1.GetAppointmentResponse
-	7,  // 33: upright.booking.v1.AppointmentService.RescheduleAppointment:output_type -> upright.booking.v1.RescheduleAppointmentResponse
-	9,  // 34: upright.booking.v1.AppointmentService.CancelAppointment:output_type -> upright.booking.v1.CancelAppointmentResponse
-	11, // 35: upright.booking.v1.AppointmentService.UndoCancelAppointment:output_type -> upright.booking.v1.UndoCancelAppointmentResponse
-	13, // 36: upright.booking.v1.AppointmentService.CheckInAppointment:output_type -> upright.booking.v1.CheckInAppointmentResponse
-	15, // 37: upright.booking.v1.AppointmentService.StartAppointment:output_type -> upright.booking.v1.StartAppointmentResponse
-	17, // 38: upright.booking.v1.AppointmentService.CompleteAppointment:output_type -> upright.booking.v1.CompleteAppointmentResponse
-	19, // 39: upright.booking.v1.AppointmentService.MarkNoShow:output_type -> upright.booking.v1.MarkNoShowResponse
-	21, // 40: upright.booking.v1.AppointmentService.ResolveEntitlement:output_type -> upright.booking.v1.ResolveEntitlementResponse
-	24, // 41: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:output_type -> upright.booking.v1.ListEntitlementOutcomesResponse
-	30, // [30:42] is the sub-list for method output_type
-	18, // [18:30] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	27, // 0: upright.booking.v1.CreateAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 1: upright.booking.v1.CreateAppointmentRequest.override:type_name -> upright.booking.v1.Override
+	29, // 2: upright.booking.v1.CreateAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 3: upright.booking.v1.ListAppointmentsResponse.appointments:type_name -> upright.booking.v1.Appointment
+	29, // 4: upright.booking.v1.GetAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	27, // 5: upright.booking.v1.RescheduleAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 6: upright.booking.v1.RescheduleAppointmentRequest.override:type_name -> upright.booking.v1.Override
+	29, // 7: upright.booking.v1.RescheduleAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 8: upright.booking.v1.CancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 9: upright.booking.v1.UndoCancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 10: upright.booking.v1.CheckInAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 11: upright.booking.v1.StartAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 12: upright.booking.v1.CompleteAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 13: upright.booking.v1.MarkNoShowResponse.appointment:type_name -> upright.booking.v1.Appointment
+	24, // 14: upright.booking.v1.ResolveEntitlementResponse.outcome:type_name -> upright.booking.v1.EntitlementOutcome
+	30, // 15: upright.booking.v1.KeepCareBlockRequest.forbidden:type_name -> upright.type.v1.Discipline
+	31, // 16: upright.booking.v1.EntitlementOutcome.outcome:type_name -> upright.booking.v1.Outcome
+	32, // 17: upright.booking.v1.EntitlementOutcome.appointment:type_name -> upright.booking.v1.AppointmentFact
+	24, // 18: upright.booking.v1.ListEntitlementOutcomesResponse.outcomes:type_name -> upright.booking.v1.EntitlementOutcome
+	0,  // 19: upright.booking.v1.AppointmentService.CreateAppointment:input_type -> upright.booking.v1.CreateAppointmentRequest
+	2,  // 20: upright.booking.v1.AppointmentService.ListAppointments:input_type -> upright.booking.v1.ListAppointmentsRequest
+	4,  // 21: upright.booking.v1.AppointmentService.GetAppointment:input_type -> upright.booking.v1.GetAppointmentRequest
+	6,  // 22: upright.booking.v1.AppointmentService.RescheduleAppointment:input_type -> upright.booking.v1.RescheduleAppointmentRequest
+	8,  // 23: upright.booking.v1.AppointmentService.CancelAppointment:input_type -> upright.booking.v1.CancelAppointmentRequest
+	10, // 24: upright.booking.v1.AppointmentService.UndoCancelAppointment:input_type -> upright.booking.v1.UndoCancelAppointmentRequest
+	12, // 25: upright.booking.v1.AppointmentService.CheckInAppointment:input_type -> upright.booking.v1.CheckInAppointmentRequest
+	14, // 26: upright.booking.v1.AppointmentService.StartAppointment:input_type -> upright.booking.v1.StartAppointmentRequest
+	16, // 27: upright.booking.v1.AppointmentService.CompleteAppointment:input_type -> upright.booking.v1.CompleteAppointmentRequest
+	18, // 28: upright.booking.v1.AppointmentService.MarkNoShow:input_type -> upright.booking.v1.MarkNoShowRequest
+	20, // 29: upright.booking.v1.AppointmentService.ResolveEntitlement:input_type -> upright.booking.v1.ResolveEntitlementRequest
+	22, // 30: upright.booking.v1.AppointmentService.KeepCareBlock:input_type -> upright.booking.v1.KeepCareBlockRequest
+	25, // 31: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:input_type -> upright.booking.v1.ListEntitlementOutcomesRequest
+	1,  // 32: upright.booking.v1.AppointmentService.CreateAppointment:output_type -> upright.booking.v1.CreateAppointmentResponse
+	3,  // 33: upright.booking.v1.AppointmentService.ListAppointments:output_type -> upright.booking.v1.ListAppointmentsResponse
+	5,  // 34: upright.booking.v1.AppointmentService.GetAppointment:output_type -> upright.booking.v1.GetAppointmentResponse
+	7,  // 35: upright.booking.v1.AppointmentService.RescheduleAppointment:output_type -> upright.booking.v1.RescheduleAppointmentResponse
+	9,  // 36: upright.booking.v1.AppointmentService.CancelAppointment:output_type -> upright.booking.v1.CancelAppointmentResponse
+	11, // 37: upright.booking.v1.AppointmentService.UndoCancelAppointment:output_type -> upright.booking.v1.UndoCancelAppointmentResponse
+	13, // 38: upright.booking.v1.AppointmentService.CheckInAppointment:output_type -> upright.booking.v1.CheckInAppointmentResponse
+	15, // 39: upright.booking.v1.AppointmentService.StartAppointment:output_type -> upright.booking.v1.StartAppointmentResponse
+	17, // 40: upright.booking.v1.AppointmentService.CompleteAppointment:output_type -> upright.booking.v1.CompleteAppointmentResponse
+	19, // 41: upright.booking.v1.AppointmentService.MarkNoShow:output_type -> upright.booking.v1.MarkNoShowResponse
+	21, // 42: upright.booking.v1.AppointmentService.ResolveEntitlement:output_type -> upright.booking.v1.ResolveEntitlementResponse
+	23, // 43: upright.booking.v1.AppointmentService.KeepCareBlock:output_type -> upright.booking.v1.KeepCareBlockResponse
+	26, // 44: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:output_type -> upright.booking.v1.ListEntitlementOutcomesResponse
+	32, // [32:45] is the sub-list for method output_type
+	19, // [19:32] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_appointment_service_proto_init() }
@@ -1869,7 +2003,7 @@ func file_upright_booking_v1_appointment_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_appointment_service_proto_rawDesc), len(file_upright_booking_v1_appointment_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,7 @@ const (
 	AppointmentService_CompleteAppointment_FullMethodName     = "/upright.booking.v1.AppointmentService/CompleteAppointment"
 	AppointmentService_MarkNoShow_FullMethodName              = "/upright.booking.v1.AppointmentService/MarkNoShow"
 	AppointmentService_ResolveEntitlement_FullMethodName      = "/upright.booking.v1.AppointmentService/ResolveEntitlement"
+	AppointmentService_KeepCareBlock_FullMethodName           = "/upright.booking.v1.AppointmentService/KeepCareBlock"
 	AppointmentService_ListEntitlementOutcomes_FullMethodName = "/upright.booking.v1.AppointmentService/ListEntitlementOutcomes"
 )
 
@@ -73,6 +74,10 @@ type AppointmentServiceClient interface {
 	// ResolveEntitlement returns what became of an entitlement and records VOID when nothing
 	// has (architecture section 6, step 5). VOID is final.
 	ResolveEntitlement(ctx context.Context, in *ResolveEntitlementRequest, opts ...grpc.CallOption) (*ResolveEntitlementResponse, error)
+	// KeepCareBlock lets plans say at once what an examination forbids, before it answers whoever
+	// has recorded it; the event ExaminationRecorded says the same again. What is older than what
+	// is known changes nothing.
+	KeepCareBlock(ctx context.Context, in *KeepCareBlockRequest, opts ...grpc.CallOption) (*KeepCareBlockResponse, error)
 	// ListEntitlementOutcomes returns recorded outcomes in order of entitlement id, for
 	// reconciliation.
 	ListEntitlementOutcomes(ctx context.Context, in *ListEntitlementOutcomesRequest, opts ...grpc.CallOption) (*ListEntitlementOutcomesResponse, error)
@@ -196,6 +201,16 @@ func (c *appointmentServiceClient) ResolveEntitlement(ctx context.Context, in *R
 	return out, nil
 }
 
+func (c *appointmentServiceClient) KeepCareBlock(ctx context.Context, in *KeepCareBlockRequest, opts ...grpc.CallOption) (*KeepCareBlockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(KeepCareBlockResponse)
+	err := c.cc.Invoke(ctx, AppointmentService_KeepCareBlock_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *appointmentServiceClient) ListEntitlementOutcomes(ctx context.Context, in *ListEntitlementOutcomesRequest, opts ...grpc.CallOption) (*ListEntitlementOutcomesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListEntitlementOutcomesResponse)
@@ -246,6 +261,10 @@ type AppointmentServiceServer interface {
 	// ResolveEntitlement returns what became of an entitlement and records VOID when nothing
 	// has (architecture section 6, step 5). VOID is final.
 	ResolveEntitlement(context.Context, *ResolveEntitlementRequest) (*ResolveEntitlementResponse, error)
+	// KeepCareBlock lets plans say at once what an examination forbids, before it answers whoever
+	// has recorded it; the event ExaminationRecorded says the same again. What is older than what
+	// is known changes nothing.
+	KeepCareBlock(context.Context, *KeepCareBlockRequest) (*KeepCareBlockResponse, error)
 	// ListEntitlementOutcomes returns recorded outcomes in order of entitlement id, for
 	// reconciliation.
 	ListEntitlementOutcomes(context.Context, *ListEntitlementOutcomesRequest) (*ListEntitlementOutcomesResponse, error)
@@ -291,6 +310,9 @@ func (UnimplementedAppointmentServiceServer) MarkNoShow(context.Context, *MarkNo
 }
 func (UnimplementedAppointmentServiceServer) ResolveEntitlement(context.Context, *ResolveEntitlementRequest) (*ResolveEntitlementResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveEntitlement not implemented")
+}
+func (UnimplementedAppointmentServiceServer) KeepCareBlock(context.Context, *KeepCareBlockRequest) (*KeepCareBlockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method KeepCareBlock not implemented")
 }
 func (UnimplementedAppointmentServiceServer) ListEntitlementOutcomes(context.Context, *ListEntitlementOutcomesRequest) (*ListEntitlementOutcomesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEntitlementOutcomes not implemented")
@@ -514,6 +536,24 @@ func _AppointmentService_ResolveEntitlement_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AppointmentService_KeepCareBlock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(KeepCareBlockRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AppointmentServiceServer).KeepCareBlock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AppointmentService_KeepCareBlock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AppointmentServiceServer).KeepCareBlock(ctx, req.(*KeepCareBlockRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AppointmentService_ListEntitlementOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListEntitlementOutcomesRequest)
 	if err := dec(in); err != nil {
@@ -582,6 +622,10 @@ var AppointmentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResolveEntitlement",
 			Handler:    _AppointmentService_ResolveEntitlement_Handler,
+		},
+		{
+			MethodName: "KeepCareBlock",
+			Handler:    _AppointmentService_KeepCareBlock_Handler,
 		},
 		{
 			MethodName: "ListEntitlementOutcomes",

@@ -7,6 +7,7 @@
 package plansv1
 
 import (
+	v1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -334,7 +335,11 @@ type ExaminationRecorded struct {
 	// RANGE_OF_MOTION, FORWARD_BEND or NEURO.
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// True while it forbids manual and needle care.
-	Blocking      bool `protobuf:"varint,5,opt,name=blocking,proto3" json:"blocking,omitempty"`
+	Blocking bool `protobuf:"varint,5,opt,name=blocking,proto3" json:"blocking,omitempty"`
+	// The record under which it was entered, whatever was merged since.
+	OriginPatientId string `protobuf:"bytes,6,opt,name=origin_patient_id,json=originPatientId,proto3" json:"origin_patient_id,omitempty"`
+	// Kinds of care that it forbids; none when it forbids none, or no more.
+	Forbidden     []v1.Discipline `protobuf:"varint,7,rep,packed,name=forbidden,proto3,enum=upright.type.v1.Discipline" json:"forbidden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,11 +409,25 @@ func (x *ExaminationRecorded) GetBlocking() bool {
 	return false
 }
 
+func (x *ExaminationRecorded) GetOriginPatientId() string {
+	if x != nil {
+		return x.OriginPatientId
+	}
+	return ""
+}
+
+func (x *ExaminationRecorded) GetForbidden() []v1.Discipline {
+	if x != nil {
+		return x.Forbidden
+	}
+	return nil
+}
+
 var File_upright_plans_v1_care_events_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_care_events_proto_rawDesc = "" +
 	"\n" +
-	"\"upright/plans/v1/care_events.proto\x12\x10upright.plans.v1\"\x87\x01\n" +
+	"\"upright/plans/v1/care_events.proto\x12\x10upright.plans.v1\x1a\x1eupright/type/v1/clinical.proto\"\x87\x01\n" +
 	"\x0fDiaryEntryAdded\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
 	"\n" +
@@ -439,14 +458,16 @@ const file_upright_plans_v1_care_events_proto_rawDesc = "" +
 	"\n" +
 	"patient_id\x18\x02 \x01(\tR\tpatientId\x12\x17\n" +
 	"\anote_id\x18\x03 \x01(\tR\x06noteId\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\x03R\aversion\"\xa8\x01\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\"\x8f\x02\n" +
 	"\x13ExaminationRecorded\x12\x1b\n" +
 	"\tclinic_id\x18\x01 \x01(\tR\bclinicId\x12\x1d\n" +
 	"\n" +
 	"patient_id\x18\x02 \x01(\tR\tpatientId\x12%\n" +
 	"\x0eexamination_id\x18\x03 \x01(\tR\rexaminationId\x12\x12\n" +
 	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1a\n" +
-	"\bblocking\x18\x05 \x01(\bR\bblockingB\xd2\x01\n" +
+	"\bblocking\x18\x05 \x01(\bR\bblocking\x12*\n" +
+	"\x11origin_patient_id\x18\x06 \x01(\tR\x0foriginPatientId\x129\n" +
+	"\tforbidden\x18\a \x03(\x0e2\x1b.upright.type.v1.DisciplineR\tforbiddenB\xd2\x01\n" +
 	"\x14com.upright.plans.v1B\x0fCareEventsProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
 var (
@@ -468,13 +489,15 @@ var file_upright_plans_v1_care_events_proto_goTypes = []any{
 	(*HomeProgrammeChanged)(nil), // 2: upright.plans.v1.HomeProgrammeChanged
 	(*NoteSigned)(nil),           // 3: upright.plans.v1.NoteSigned
 	(*ExaminationRecorded)(nil),  // 4: upright.plans.v1.ExaminationRecorded
+	(v1.Discipline)(0),           // 5: upright.type.v1.Discipline
 }
 var file_upright_plans_v1_care_events_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	5, // 0: upright.plans.v1.ExaminationRecorded.forbidden:type_name -> upright.type.v1.Discipline
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_care_events_proto_init() }
