@@ -3,6 +3,7 @@ package plans_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,6 +201,10 @@ func TestF108NeurologicalExaminationForbidsCare(t *testing.T) {
 		if err != nil || !got.GetExamination().GetBlocking() || got.GetExamination().GetFindings()[0] != "NEURO_ABNORMAL" {
 			t.Fatalf("%v, %v", got, err)
 		}
+		exam := got.GetExamination().GetExaminationId()
+		if told := w.booking.forbids(exam); !slices.Contains(told, typev1.Discipline_DISCIPLINE_MASSAGE) || len(told) != 4 {
+			t.Errorf("booking was told %v before the answer", told)
+		}
 		_, err = w.claim(claimOf(massage, session(2, "2027-01-12")))
 		if f := refused(t, err, "CONTRAINDICATED"); f.Facts["rule"] != "NEURO_ABNORMAL" {
 			t.Errorf("%v", f.Facts)
@@ -230,6 +235,9 @@ func TestF108NeurologicalExaminationForbidsCare(t *testing.T) {
 		cleared, err := w.exams().ClearExamination(w.physician(), clear)
 		if err != nil || cleared.GetExamination().GetBlocking() || cleared.GetExamination().GetClearedBy() == "" {
 			t.Fatalf("%v, %v", cleared, err)
+		}
+		if told := w.booking.forbids(exam); len(told) != 0 {
+			t.Errorf("booking still thinks that it forbids %v", told)
 		}
 		if _, err = w.claim(claimOf(massage, session(2, "2027-01-12"))); err != nil {
 			t.Errorf("after clearing: %v", err)

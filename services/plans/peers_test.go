@@ -16,6 +16,7 @@ import (
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
+	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
@@ -92,13 +93,14 @@ type booking struct {
 	t testing.TB
 
 	outcomes map[string]*bookingv1.EntitlementOutcome
+	kept     map[string]*bookingv1.KeepCareBlockRequest // by examination
 	asked    int
 	down     bool
 }
 
 func newBooking(t testing.TB) *booking {
 	t.Helper()
-	b := &booking{t: t, outcomes: map[string]*bookingv1.EntitlementOutcome{}}
+	b := &booking{t: t, outcomes: map[string]*bookingv1.EntitlementOutcome{}, kept: map[string]*bookingv1.KeepCareBlockRequest{}}
 	b.producer = newProducer(t, "booking", func(r grpc.ServiceRegistrar) { bookingv1.RegisterAppointmentServiceServer(r, b) })
 	return b
 }
@@ -117,6 +119,24 @@ func (b *booking) ResolveEntitlement(_ context.Context, r *bookingv1.ResolveEnti
 		b.outcomes[r.GetEntitlementId()] = o
 	}
 	return &bookingv1.ResolveEntitlementResponse{Outcome: o}, nil
+}
+
+// KeepCareBlock keeps what an examination forbids.
+func (b *booking) KeepCareBlock(_ context.Context, r *bookingv1.KeepCareBlockRequest) (*bookingv1.KeepCareBlockResponse, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down {
+		return nil, fault.New(fault.Unavailable, "DOWN", "booking is down")
+	}
+	b.kept[r.GetExaminationId()] = r
+	return &bookingv1.KeepCareBlockResponse{}, nil
+}
+
+// forbids gives what booking was told that an examination forbids; nil when it was not told.
+func (b *booking) forbids(examinationID string) []typev1.Discipline {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept[examinationID].GetForbidden()
 }
 
 // questions is how often plans has asked what became of a claim.

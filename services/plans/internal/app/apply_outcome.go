@@ -231,7 +231,11 @@ func (a *App) whileHeld(ctx context.Context, tx *sqldb.Tx, head store.Head, e st
 		return bookedTooLate(ctx, tx, head, RulePlanPaused, standing.Plan, e)
 	case plan.Draft, plan.Active:
 	}
-	return raiseBlocks(ctx, tx, head, a.alsoExamined(standing.Blocks, standing.Examined), []store.Entry{e})
+	if err := raiseBlocks(ctx, tx, head, standing.Blocks, []store.Entry{e}); err != nil {
+		return err
+	}
+	// Apart, so that it is settled by the clearing of the examination alone.
+	return raiseBlocks(ctx, tx, head, a.alsoExamined(plan.Blocks{}, standing.Examined), []store.Entry{e})
 }
 
 // bookedTooLate raises the issue of a session that was claimed before its plan was closed or

@@ -88,22 +88,46 @@ func (a *App) steroidsOf(ctx context.Context, tx *sqldb.Tx, head store.Head, e s
 		return nil
 	}
 	ledger, err := a.steroids(tx, head.ClinicID, head.PatientID, injectionRecord(e).Span.Last)
-	if err != nil {
+	months := ledger.above()
+	if err != nil || len(months) == 0 {
 		return err
-	}
-	var months []string
-	for _, t := range ledger.Totals {
-		if t.Above() {
-			months = append(months, "MONTHS_"+strconv.Itoa(t.Limit.Months))
-		}
-	}
-	if len(months) == 0 {
-		return nil
 	}
 	_, err = raise(ctx, tx, head, store.Issue{
 		Rule: RuleSteroid, Severity: "MODERATE", Discipline: injection.FacetJoint, Codes: months, InjectionIDs: []string{e.InjectionID},
 	})
 	return err
+}
+
+// above are the advisory limits that the totals exceed, as codes.
+func (l SteroidLedger) above() []string {
+	var months []string
+	for _, t := range l.Totals {
+		if t.Above() {
+			months = append(months, "MONTHS_"+strconv.Itoa(t.Limit.Months))
+		}
+	}
+	return months
+}
+
+// aboveSteroid are the advisory limits that one of the records exceeds, each by itself, at the
+// date of its last injection.
+func (a *App) aboveSteroid(tx *sqldb.Tx, clinicID string, patientIDs ...string) ([]string, error) {
+	var out []string
+	for _, id := range patientIDs {
+		newest, ok, err := newestGiven(tx, store.Head{ClinicID: clinicID, PatientID: id})
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		ledger, err := a.steroids(tx, clinicID, id, injectionRecord(newest).Span.Last)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ledger.above()...)
+	}
+	return out, nil
 }
 
 // SteroidEquivalent gives a dose as the reference drug; 0 when no equivalent is known.
