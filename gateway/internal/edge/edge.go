@@ -23,6 +23,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/clock"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/rpc"
 	"github.com/upright-clinic/upright/services/platform/telemetry"
 )
 
@@ -33,9 +34,6 @@ const APIPrefix = "/v1/"
 const (
 	headerRequestID  = "Idempotency-Key"
 	headerBackground = "Upright-Background"
-	// metadataClientAddress tells the directory, which throttles sign-ins, where one comes
-	// from. It believes this of a call that the gateway signs in its own name.
-	metadataClientAddress = "upright-client-address"
 )
 
 // Limits are how much callers may do.
@@ -251,7 +249,9 @@ func (e *Edge) admit(r *http.Request, access route.Access, strict bool, form rou
 		return nil, f
 	}
 	if strict {
-		ctx = metadata.AppendToOutgoingContext(authn.WithService(ctx, "gateway", ""), metadataClientAddress, x.Address)
+		// The directory, which throttles sign-ins, believes the address of a call that the
+		// gateway signs in its own name.
+		ctx = metadata.AppendToOutgoingContext(authn.WithService(ctx, "gateway", ""), rpc.MetadataClientAddress, x.Address)
 	}
 	if id := r.Header.Get(headerRequestID); id != "" {
 		ctx = requestid.With(ctx, id)

@@ -209,7 +209,7 @@ func (s faultStream) SendMsg(m any) error { return s.peer.streamFault(s.ClientSt
 
 // begin starts the client's span and makes the metadata of a call. Metadata that the
 // context carries is dropped: it belongs to the call that came in, except that an edge
-// passes the person's request id on.
+// passes the person's request id and network address on.
 func (p *Peer) begin(ctx context.Context, method string) (context.Context, trace.Span, metadata.MD, error) {
 	ctx, span := telemetry.StartWith(ctx, p.tracer, method[1:],
 		trace.WithSpanKind(trace.SpanKindClient))
@@ -228,6 +228,9 @@ func (p *Peer) begin(ctx context.Context, method string) (context.Context, trace
 	if p.cfg.Signer.Edge() {
 		if id := requestIDToPass(ctx); id != "" {
 			md[MetadataRequestID] = []string{id}
+		}
+		if given, ok := metadata.FromOutgoingContext(ctx); ok && len(given[MetadataClientAddress]) == 1 {
+			md[MetadataClientAddress] = given[MetadataClientAddress]
 		}
 	}
 	return ctx, span, md, nil

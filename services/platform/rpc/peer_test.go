@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/upright-clinic/upright/services/platform/authn"
@@ -238,4 +239,31 @@ func TestStreamsAreCheckedMessageByMessage(t *testing.T) {
 			t.Error("a message that breaks a rule was answered")
 		}
 	})
+}
+
+// An edge says from where a person calls; the service it calls does not pass that on.
+func TestTheEdgePassesTheClientAddress(t *testing.T) {
+	t.Parallel()
+	saw := func(ctx context.Context) string {
+		return strings.Join(metadata.ValueFromIncomingContext(ctx, rpc.MetadataClientAddress), " ")
+	}
+	for _, transport := range []string{"network", "in process"} {
+		s := rpctest.New(t, "directory", register(func(ctx context.Context, _ *dynamicpb.Message) (string, error) { return saw(ctx), nil }))
+		edge, err := s.Keys.EdgeSigner(rpctest.Edge, clock.System)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := rpc.NewPeer(s.Transports()[transport], rpc.PeerConfig{Service: "directory", Signer: edge})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := metadata.AppendToOutgoingContext(asStaff(t), rpc.MetadataClientAddress, "203.0.113.7")
+		if got, err := call(ctx, p, "Staff", ask("x")); err != nil || got != "203.0.113.7" {
+			t.Errorf("%s: the service saw %q, %v", transport, got, err)
+		}
+		c := newChained(t, nil, transport, func(ctx context.Context, _ *dynamicpb.Message) (string, error) { return "[" + saw(ctx) + "]", nil })
+		if got, err := call(ctx, c.gateway(transport), "Staff", ask("x")); err != nil || got != "[]" {
+			t.Errorf("%s: the service behind saw %q, %v", transport, got, err)
+		}
+	}
 }

@@ -37,6 +37,10 @@ import (
 // without a request_id field of their own.
 const MetadataRequestID = "idempotency-key"
 
+// MetadataClientAddress carries the network address that a person calls from, as an edge saw
+// it: services throttle by it, and see the edge's own address otherwise.
+const MetadataClientAddress = "upright-client-address"
+
 // maxRequestID is the longest id of a request, in bytes.
 const maxRequestID = 128
 

@@ -21,6 +21,7 @@ import (
 	"github.com/upright-clinic/upright/services/directory/internal/people"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/requestid"
+	"github.com/upright-clinic/upright/services/platform/rpc"
 )
 
 // Register puts directory's services on a server.
@@ -32,14 +33,11 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	directoryv1.RegisterImportServiceServer(r, importServer{app: a})
 }
 
-// metadataClientAddress is where the gateway says from which network address a person came.
-const metadataClientAddress = "upright-client-address"
-
 // clientAddress gives the network address that a person calls from: what a service of ours
 // says of its client, else the address of the connection, else "". Of an IPv6 address it keeps
 // the network, since each machine has as many addresses in it as it likes.
 func clientAddress(ctx context.Context) string {
-	if said := metadata.ValueFromIncomingContext(ctx, metadataClientAddress); len(said) == 1 {
+	if said := metadata.ValueFromIncomingContext(ctx, rpc.MetadataClientAddress); len(said) == 1 {
 		// Whoever is signed in through a signed principal, or signs as a service, comes from a
 		// process of ours. Anybody else could say what they like.
 		if p, ok := authn.From(ctx); ok && (p.Service != "" || p.Audience != "") {

@@ -8,12 +8,13 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/upright-clinic/upright/services/platform/authn"
+	"github.com/upright-clinic/upright/services/platform/rpc"
 )
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	said := metadata.Pairs(metadataClientAddress, "203.0.113.7")
-	twice := metadata.Pairs(metadataClientAddress, "203.0.113.7", metadataClientAddress, "203.0.113.8")
+	said := metadata.Pairs(rpc.MetadataClientAddress, "203.0.113.7")
+	twice := metadata.Pairs(rpc.MetadataClientAddress, "203.0.113.7", rpc.MetadataClientAddress, "203.0.113.8")
 	gateway := authn.Principal{Subject: "gateway", Service: "gateway", Audience: "directory"}
 	person := authn.Principal{Subject: "acc_1", Audience: "directory"} // through the gateway
 	bearer := authn.Principal{Subject: "acc_1", SessionID: "ses_1"}    // straight to our port
@@ -28,7 +29,7 @@ func TestClientAddress(t *testing.T) {
 		"the gateway says nothing":       {&gateway, nil, "198.51.100.1"},
 		"a bearer says what it likes":    {&bearer, said, "198.51.100.1"},
 		"nobody says what they like":     {nil, said, "198.51.100.1"},
-		"the gateway says something odd": {&gateway, metadata.Pairs(metadataClientAddress, "unknown"), ""},
+		"the gateway says something odd": {&gateway, metadata.Pairs(rpc.MetadataClientAddress, "unknown"), ""},
 	} {
 		ctx := peer.NewContext(t.Context(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(198, 51, 100, 1), Port: 4711}})
 		ctx = metadata.NewIncomingContext(ctx, test.md)
