@@ -50,7 +50,8 @@ func clientAddress(ctx context.Context) string {
 	return ""
 }
 
-// network is the part of an address that one caller has.
+// network is the part of an address that one caller has. This machine's own is nobody's: it is
+// that of a proxy which does not say whom it speaks for, and would throttle everybody at once.
 func network(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
@@ -60,6 +61,9 @@ func network(address string) string {
 		return ""
 	}
 	ip = ip.Unmap().WithZone("")
+	if ip.IsLoopback() {
+		return ""
+	}
 	if ip.Is4() {
 		return ip.String()
 	}

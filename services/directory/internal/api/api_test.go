@@ -50,7 +50,7 @@ func TestNetwork(t *testing.T) {
 	for address, want := range map[string]string{
 		"203.0.113.7": "203.0.113.7", "203.0.113.7:80": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7",
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "[2001:db8:1:2::1]:443": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
-		"": "", "bufconn": "", "@": "",
+		"": "", "bufconn": "", "@": "", "127.0.0.1:4711": "", "[::1]:4711": "", "::ffff:127.0.0.1": "",
 	} {
 		if got := network(address); got != want {
 			t.Errorf("network(%q) = %q, want %q", address, got, want)
