@@ -72,6 +72,15 @@ func (b *booking) register(r grpc.ServiceRegistrar) {
 	eventsv1.RegisterEventLogServiceServer(r, b)
 }
 
+// calendarOf is an appointment as booking writes it for calendars.
+func calendarOf(id string) string {
+	return "BEGIN:VCALENDAR\r\nUID:" + id + "@upright\r\nEND:VCALENDAR\r\n"
+}
+
+func (b *booking) GetAppointmentCalendar(_ context.Context, in *bookingv1.GetAppointmentCalendarRequest) (*bookingv1.GetAppointmentCalendarResponse, error) {
+	return &bookingv1.GetAppointmentCalendarResponse{Content: calendarOf(in.GetAppointmentId())}, nil
+}
+
 func (b *booking) ListAppointmentTypes(context.Context, *bookingv1.ListAppointmentTypesRequest) (*bookingv1.ListAppointmentTypesResponse, error) {
 	return &bookingv1.ListAppointmentTypesResponse{AppointmentTypes: []*bookingv1.AppointmentType{
 		{AppointmentTypeId: "atype_first", DisplayName: "First visit", Kind: "INITIAL_ASSESSMENT", DurationMinutes: 45, PatientBookable: true, Modes: []string{"IN_PERSON"}},

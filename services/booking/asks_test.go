@@ -330,21 +330,7 @@ var asks = map[string]func(t *testing.T, w *world){
 			t.Errorf("refused %v", f)
 		}
 	},
-	"ask 42 a cancel has its notice": func(t *testing.T, w *world) {
-		typ := w.newType(&bookingv1.AppointmentType{
-			DisplayName: "Strict", Kind: "TREATMENT", Discipline: "PHYSIOTHERAPY", DurationMinutes: 30, CancelNoticeMinutes: 24 * 60,
-		})
-		for hour, late := range map[int]bool{10: true, 14: false} {
-			r := w.other(fmt.Sprint("pat_", hour), ana, at(hour, 0))
-			r.AppointmentTypeId = typ
-			apt := w.book(r)
-			w.clock.Set(at(12, 0).Add(-24 * time.Hour))
-			got, err := w.cancel(apt.GetAppointmentId())
-			if err != nil || got.GetLateCancel() != late {
-				t.Errorf("at %d o'clock, a day or less before: late %v %v", hour, got.GetLateCancel(), err)
-			}
-		}
-	},
+	"ask 42 a patient's move or cancel has its notice, by the clinic's policy": lateChanges,
 	"ask 43 staff are exempt from the patients' rules": func(t *testing.T, w *world) {
 		w.intake.set(patient, care(1))
 		typ := w.newType(&bookingv1.AppointmentType{

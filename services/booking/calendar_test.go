@@ -158,7 +158,7 @@ func TestFeedWords(t *testing.T) {
 				t.Errorf("%s, names %v: %q, want %q", c.kind, c.names, got, c.summary)
 			}
 			text := strings.ReplaceAll(string(w.read(secret).GetContent()), "\r\n ", "")
-			for _, word := range []string{"Mill Lane", link} {
+			for _, word := range []string{`LOCATION:Mill Lane\, Mill Lane 1\, 10115 Berlin`, link} {
 				if strings.Contains(text, word) != c.names {
 					t.Errorf("%s, names %v: %q in %s", c.kind, c.names, word, text)
 				}
@@ -170,6 +170,9 @@ func TestFeedWords(t *testing.T) {
 		one, err := w.calendars.GetAppointmentCalendar(w.patient(), &bookingv1.GetAppointmentCalendarRequest{AppointmentId: a})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !strings.Contains(one.GetContent(), "METHOD:PUBLISH\r\n") || strings.Contains(one.GetContent(), "X-WR-CALNAME") {
+			t.Errorf("one appointment to keep is written as a feed: %s", one.GetContent())
 		}
 		if list := byEmersion(t, []byte(one.GetContent())); len(list) != 1 || list[0].UID != a+"@upright" || list[0].Summary != "Pelvic floor: Ana Berg" {
 			t.Errorf("one appointment: %v", list)
@@ -200,6 +203,13 @@ func TestFeedFollows(t *testing.T) {
 		e := w.entries(secret)[apt.GetAppointmentId()]
 		if !e.Start.Equal(at(12, 0)) || e.Sequence != 2 || e.Cancelled || w.read(secret).GetEtag() == first.GetEtag() {
 			t.Errorf("moved: %v", e)
+		}
+		stamped := func(content []byte, at time.Time) bool {
+			stamp := at.UTC().Format("20060102T150405Z")
+			return bytes.Contains(content, []byte("DTSTAMP:"+stamp+"\r\n")) && bytes.Contains(content, []byte("LAST-MODIFIED:"+stamp+"\r\n"))
+		}
+		if !stamped(first.GetContent(), friday) || !stamped(w.read(secret).GetContent(), friday.Add(time.Minute)) {
+			t.Errorf("stamps of the booking and the move:\n%s\n%s", first.GetContent(), w.read(secret).GetContent())
 		}
 		_, err = w.appointments.RescheduleAppointment(w.reception(), &bookingv1.RescheduleAppointmentRequest{
 			AppointmentId: apt.GetAppointmentId(), StartTime: timestamppb.New(at(13, 0)), PractitionerId: ben,

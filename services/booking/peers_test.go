@@ -72,6 +72,9 @@ func (p *producer) tell(t testing.TB, m proto.Message) {
 	}
 }
 
+// millLane is where the location of the same name is.
+var millLane = &directoryv1.PostalAddress{Lines: []string{"Mill Lane 1"}, PostalCode: "10115", City: "Berlin"}
+
 // directory has one clinic with people and places, and any patient whose id starts so.
 type directory struct {
 	directoryv1.UnimplementedPatientServiceServer
@@ -94,7 +97,7 @@ func newDirectory(t testing.TB) *directory {
 	d := &directory{
 		zone:      "Europe/Berlin",
 		merged:    map[string]string{},
-		locations: []*directoryv1.Location{{LocationId: place, DisplayName: "Mill Lane", TimeZone: "Europe/Berlin", Active: yes, Etag: "1"}},
+		locations: []*directoryv1.Location{{LocationId: place, DisplayName: "Mill Lane", Address: millLane, TimeZone: "Europe/Berlin", Active: yes, Etag: "1"}},
 		rooms: []*directoryv1.Room{
 			{RoomId: "room_1", LocationId: place, Capabilities: []string{"TABLE"}, Active: yes, Etag: "1"},
 			{RoomId: "room_2", LocationId: place, Capabilities: []string{"TABLE"}, Active: yes, Etag: "1"},
@@ -133,7 +136,7 @@ func (d *directory) GetClinic(ctx context.Context, _ *directoryv1.GetClinicReque
 	if err := mine(ctx, "clinic"); err != nil {
 		return nil, err
 	}
-	return &directoryv1.GetClinicResponse{Clinic: &directoryv1.Clinic{ClinicId: clinic, TimeZone: d.zone, Etag: "1"}}, nil
+	return &directoryv1.GetClinicResponse{Clinic: &directoryv1.Clinic{ClinicId: clinic, TimeZone: d.zone, Phone: frontDesk, Etag: "1"}}, nil
 }
 
 func (d *directory) ListLocations(context.Context, *directoryv1.ListLocationsRequest) (*directoryv1.ListLocationsResponse, error) {

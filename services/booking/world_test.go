@@ -28,13 +28,15 @@ import (
 )
 
 const (
-	clinic  = "cln_a"
-	place   = "loc_a"
-	ana     = "prac_ana"
-	ben     = "prac_ben"
-	carl    = "prac_carl"
-	drX     = "prac_drx"
-	patient = "pat_cln_a" // the record of rpctest's patient of the clinic
+	clinic = "cln_a"
+	place  = "loc_a"
+	ana    = "prac_ana"
+	ben    = "prac_ben"
+	carl   = "prac_carl"
+	drX    = "prac_drx"
+	// frontDesk is the clinic's telephone number.
+	frontDesk = "+49 30 5550100"
+	patient   = "pat_cln_a" // the record of rpctest's patient of the clinic
 )
 
 // friday is 20 November 2026, 09:00 in Berlin. Everybody works Monday to Friday 9 to 17.
@@ -64,6 +66,7 @@ type world struct {
 	types        bookingv1.AppointmentTypeServiceClient
 	shifts       bookingv1.ShiftServiceClient
 	calendars    bookingv1.CalendarServiceClient
+	policies     bookingv1.BookingPolicyServiceClient
 
 	physio string // physiotherapy, 30 minutes, in a room
 }
@@ -120,6 +123,7 @@ func (w *world) start() {
 	w.types = bookingv1.NewAppointmentTypeServiceClient(conn)
 	w.shifts = bookingv1.NewShiftServiceClient(conn)
 	w.calendars = bookingv1.NewCalendarServiceClient(conn)
+	w.policies = bookingv1.NewBookingPolicyServiceClient(conn)
 }
 
 // run lets booking and its peers relay and hear events, until the returned function is called

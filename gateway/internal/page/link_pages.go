@@ -162,11 +162,10 @@ func (c *call) linkUndo() error {
 
 // linkCalendar sends the visit as a file.
 func (c *call) linkCalendar() error {
-	a, err := c.linkedVisit()
-	if err != nil {
-		return err
+	if c.grant.Books() {
+		return fault.NotFoundf("appointment")
 	}
-	return c.sendCalendar(a)
+	return c.sendCalendar(c.grant.AppointmentID)
 }
 
 // madeLink is a link for a patient, for staff to send.

@@ -285,7 +285,12 @@ type appointmentPage struct {
 	// Change is the address of free times to move it to; empty when it cannot be moved.
 	Change    string
 	CanCancel bool
-	CanUndo   bool
+	// ChangeUntil is until when a patient may do either, in words; empty when only the start
+	// ends that. TooLate says that it has passed: then Phone is whom to call.
+	ChangeUntil string
+	TooLate     bool
+	Phone       string
+	CanUndo     bool
 	// Until is when undoing ends, on the clinic's clock.
 	Until string
 	// UndoBooking offers staff to take back what they have just booked.
@@ -318,6 +323,9 @@ func (c *call) appointmentView(id, base, book string, staff bool) (*view, error)
 			d.Change = book + "/times"
 		}
 	}
+	if err := c.mayChange(&d); err != nil {
+		return nil, err
+	}
 	until := d.GetUndoExpireTime()
 	d.CanUndo = d.GetState() == "CANCELLED" && until != nil && until.AsTime().After(c.cfg.Clock.Now())
 	if d.CanUndo {
@@ -333,6 +341,25 @@ func (c *call) appointmentView(id, base, book string, staff bool) (*view, error)
 		d.Flags, d.Actions = d.GetFlags(), c.actions(d.GetState())
 	}
 	return c.view(c.cat.T("appointment.title", "type", d.Type), d), nil
+}
+
+// mayChange says until when a patient may move or cancel a visit, and takes the ways to do so
+// away once that has passed. Booking decides; this spares people a page that would say no.
+func (c *call) mayChange(d *appointmentPage) error {
+	until := d.GetChangeExpireTime()
+	if until == nil || d.Staff {
+		return nil
+	}
+	if !c.cfg.Clock.Now().After(until.AsTime()) {
+		d.ChangeUntil = c.cat.When(wallTime(until.AsTime(), c.zone(d.GetTimeZone())), d.GetTimeZone())
+		return nil
+	}
+	clinic, err := c.clinic()
+	if err != nil {
+		return err
+	}
+	d.TooLate, d.Phone, d.Change, d.CanCancel = true, clinic.GetPhone(), "", false
+	return nil
 }
 
 // justDone offers to take back what was done a moment ago: a booking of the staff's, or a

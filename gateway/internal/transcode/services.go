@@ -58,6 +58,7 @@ var services = []service{
 	of(plansv1.ReferralService_ServiceDesc, plansv1.NewReferralServiceClient, plansv1.RegisterReferralServiceHandlerClient),
 	of(plansv1.SessionNoteService_ServiceDesc, plansv1.NewSessionNoteServiceClient, plansv1.RegisterSessionNoteServiceHandlerClient),
 	of(bookingv1.AppointmentTypeService_ServiceDesc, bookingv1.NewAppointmentTypeServiceClient, bookingv1.RegisterAppointmentTypeServiceHandlerClient),
+	of(bookingv1.BookingPolicyService_ServiceDesc, bookingv1.NewBookingPolicyServiceClient, bookingv1.RegisterBookingPolicyServiceHandlerClient),
 	of(bookingv1.CourseService_ServiceDesc, bookingv1.NewCourseServiceClient, bookingv1.RegisterCourseServiceHandlerClient),
 	of(bookingv1.CalendarService_ServiceDesc, bookingv1.NewCalendarServiceClient, bookingv1.RegisterCalendarServiceHandlerClient),
 	of(bookingv1.HoldService_ServiceDesc, bookingv1.NewHoldServiceClient, bookingv1.RegisterHoldServiceHandlerClient),

@@ -26,6 +26,7 @@ func Register(r grpc.ServiceRegistrar, a *app.App) {
 	bookingv1.RegisterCalendarServiceServer(r, &calendars{app: a})
 	bookingv1.RegisterOutgoingServiceServer(r, &outgoing{app: a})
 	bookingv1.RegisterWaitlistServiceServer(r, &waitlists{app: a})
+	bookingv1.RegisterBookingPolicyServiceServer(r, &policies{app: a})
 	bookingv1.RegisterAppointmentImportServiceServer(r, &imports{app: a})
 }
 

@@ -67,7 +67,13 @@ func (s *appointments) GetAppointment(ctx context.Context, r *bookingv1.GetAppoi
 	if err != nil {
 		return nil, err
 	}
-	return &bookingv1.GetAppointmentResponse{Appointment: encode(ctx, apt)}, nil
+	until, err := s.app.ChangeExpires(ctx, apt)
+	if err != nil {
+		return nil, err
+	}
+	m := encode(ctx, apt)
+	m.ChangeExpireTime = stamp(until)
+	return &bookingv1.GetAppointmentResponse{Appointment: m}, nil
 }
 
 func (s *appointments) RescheduleAppointment(ctx context.Context, r *bookingv1.RescheduleAppointmentRequest) (*bookingv1.RescheduleAppointmentResponse, error) {

@@ -61,6 +61,38 @@ func (s *waitlists) WithdrawWaitlistEntry(ctx context.Context, r *bookingv1.With
 	return &bookingv1.WithdrawWaitlistEntryResponse{WaitlistEntry: waitlistEntry(e, "")}, nil
 }
 
+func (s *waitlists) UpdateWaitlistEntry(ctx context.Context, r *bookingv1.UpdateWaitlistEntryRequest) (*bookingv1.UpdateWaitlistEntryResponse, error) {
+	e, err := s.app.PrioritizeWaitlistEntry(ctx, requestid.Fingerprint(r), r.GetWaitlistEntryId(), r.GetEtag(), r.GetPriority() == "URGENT")
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.UpdateWaitlistEntryResponse{WaitlistEntry: waitlistEntry(e.WaitlistEntry, e.OfferID)}, nil
+}
+
+func (s *waitlists) OfferWaitlistTime(ctx context.Context, r *bookingv1.OfferWaitlistTimeRequest) (*bookingv1.OfferWaitlistTimeResponse, error) {
+	p := app.Proffer{Fingerprint: requestid.Fingerprint(r), EntryID: r.GetWaitlistEntryId(), PractitionerID: r.GetPractitionerId()}
+	if r.GetStartTime() != nil {
+		start, err := instant("start_time", r.GetStartTime())
+		if err != nil {
+			return nil, err
+		}
+		p.Start = start
+	}
+	o, err := s.app.OfferWaitlistTime(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.OfferWaitlistTimeResponse{Offer: waitlistOffer(o)}, nil
+}
+
+func (s *waitlists) GetWaitlistOffer(ctx context.Context, r *bookingv1.GetWaitlistOfferRequest) (*bookingv1.GetWaitlistOfferResponse, error) {
+	o, err := s.app.GetWaitlistOffer(ctx, r.GetOfferId())
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.GetWaitlistOfferResponse{Offer: waitlistOffer(o)}, nil
+}
+
 func (s *waitlists) ListWaitlistOffers(ctx context.Context, r *bookingv1.ListWaitlistOffersRequest) (*bookingv1.ListWaitlistOffersResponse, error) {
 	list, err := s.app.ListWaitlistOffers(ctx, r.GetPatientId(), store.OfferState(r.GetState()))
 	if err != nil {

@@ -333,12 +333,7 @@ func (a *App) placeSession(tx *sqldb.Tx, s *series, w *wish) (*store.Appointment
 	if s.kind == store.AttemptBook {
 		return a.newAppointment(tx, w, p), p, nil
 	}
-	next := *w.moving
-	next.Version++
-	kept := next.Flags
-	w.occupy(&next, p)
-	setFlags(&next, nil, keepFlags(kept))
-	return &next, p, nil
+	return w.moved(p, tx.Now()), p, nil
 }
 
 // without is what claims take that none of the old ones, which go with them, has.

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,7 +24,7 @@ type Change struct {
 }
 
 // UndoWindow is how long a cancel can be taken back: no message leaves before it has passed.
-const UndoWindow = 3 * time.Minute
+const UndoWindow = schedule.Grace
 
 // step changes a locked appointment: what comes of its entitlement, if that changes, and the
 // event that tells of it. A nil event says that there is nothing to do.
@@ -95,17 +94,18 @@ func wrongState(reason, message string, apt *store.Appointment) error {
 }
 
 // CancelAppointment frees an appointment's time. Cancelling again changes nothing.
-// NOT_CANCELLABLE once it has begun or ended.
+// NOT_CANCELLABLE once it has begun or ended, LATE_CHANGE when a patient must call.
 func (a *App) CancelAppointment(ctx context.Context, c Change) (*store.Appointment, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	clinic, err := a.clinic(ctx, who.ClinicID)
+	clinic, err := a.currentClinic(ctx, who.ClinicID)
 	if err != nil {
 		return nil, err
 	}
-	return a.change(ctx, "CancelAppointment", "appointment.cancel", c, a.cancelStep(clinic, who, c.ReasonCode))
+	apt, err := a.change(ctx, "CancelAppointment", "appointment.cancel", c, a.cancelStep(clinic, who, c.ReasonCode))
+	return apt, a.sayWhomToCall(ctx, err)
 }
 
 // cancelStep is the step by which an appointment is cancelled.
@@ -119,13 +119,15 @@ func (a *App) cancelStep(clinic *calendar.Clinic, who caller, reasonCode string)
 		case who.party == schedule.Patient && !tx.Now().Before(apt.Visit.Start()):
 			return "", nil, wrongState("NOT_CANCELLABLE", "The appointment's time has come.", apt)
 		}
+		late, refusal := lateChange(clinic, who, apt, tx.Now())
+		if refusal != nil {
+			return "", nil, refusal
+		}
 		if err := a.giveBack(tx, apt, nil); err != nil {
 			return "", nil, err
 		}
 		apt.State, apt.CancelledAt, apt.CancelReason = store.Cancelled, tx.Now(), cmp.Or(reasonCode, "PATIENT_REQUEST")
-		if t := clinic.Types[apt.TypeID]; t != nil {
-			apt.LateCancel = t.LateCancel(apt.Visit.Start(), tx.Now())
-		}
+		apt.LateCancel = late
 		apt.Flags, apt.NeedsReview = nil, false
 		return store.OutcomeCancelled, &bookingv1.AppointmentCancelled{
 			Appointment: Fact(apt), ReasonCode: apt.CancelReason, Late: apt.LateCancel,

@@ -42,7 +42,7 @@ func (a *App) CancelCourse(ctx context.Context, c CourseChange) (list []*store.A
 	if err != nil {
 		return nil, err
 	}
-	clinic, err := a.clinic(ctx, who.ClinicID)
+	clinic, err := a.currentClinic(ctx, who.ClinicID)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (a *App) CancelCourse(ctx context.Context, c CourseChange) (list []*store.A
 		return err
 	})
 	slices.SortFunc(list, byStart)
-	return list, err
+	return list, a.sayWhomToCall(ctx, err)
 }
 
 func byStart(x, y *store.Appointment) int {
@@ -163,7 +163,8 @@ func (a *App) RescheduleCourse(ctx context.Context, c CourseChange) ([]*store.Ap
 		return nil, err
 	}
 	s.method = "RescheduleCourse"
-	return a.bookSeries(ctx, s)
+	moved, err := a.bookSeries(ctx, s)
+	return moved, a.sayWhomToCall(ctx, err)
 }
 
 // shifted is where a session goes when the named one goes to start.

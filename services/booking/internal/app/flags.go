@@ -19,6 +19,8 @@ const (
 	FlagPatientBusy   = "PATIENT_BUSY"
 	FlagFirstMassage  = "FIRST_MASSAGE"
 	FlagOutsideShift  = "OUTSIDE_SHIFT"
+	// FlagMovedLate marks what the patient moved later than the type's notice.
+	FlagMovedLate = "MOVED_LATE"
 	// FlagOutcomeMissing asks what became of an appointment that has passed.
 	FlagOutcomeMissing = "OUTCOME_MISSING"
 	// flagExamination marks an appointment without a plan that an examination rules out; one
@@ -36,7 +38,9 @@ var supplyFlags = []string{
 
 // needsReview reports whether one of the flags asks for a decision.
 func needsReview(flags []string) bool {
-	return slices.ContainsFunc(flags, func(f string) bool { return f != FlagOverridden && f != schedule.FlagScreeningDue })
+	return slices.ContainsFunc(flags, func(f string) bool {
+		return f != FlagOverridden && f != FlagMovedLate && f != schedule.FlagScreeningDue
+	})
 }
 
 // setFlags replaces, among the flags of one family, those that an appointment has, and says

@@ -221,6 +221,7 @@ func (e *examination) checkRules() error {
 		}
 		visit.FirstMassage = first
 	}
+	late := e.checkLateMove(now)
 	for _, r := range visit.Check() {
 		if !w.excuses(r.Reason) {
 			e.refuse(r)
@@ -241,11 +242,27 @@ func (e *examination) checkRules() error {
 		ask.PlanTime = at
 	}
 	flags, refusal := w.gate.Ask(ask)
-	p.flags = flags
+	p.flags = append(flags, late...)
 	if refusal != nil {
 		e.refuse(refusal)
 	}
 	return nil
+}
+
+// checkLateMove refuses a patient's move that comes too late, or returns the flag of one that
+// comes late. The undo of a cancel is no move.
+func (e *examination) checkLateMove(now time.Time) (flags []string) {
+	if e.w.moving == nil || e.w.again || e.w.who.party != schedule.Patient {
+		return nil
+	}
+	late, refusal := lateChange(e.w.clinic, e.w.who, e.w.moving, now)
+	if refusal != nil {
+		e.refuse(refusal)
+	}
+	if late {
+		flags = append(flags, FlagMovedLate)
+	}
+	return flags
 }
 
 // excuses reports whether a rule does not bear on what was booked before: the undo of a cancel

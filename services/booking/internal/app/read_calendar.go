@@ -23,6 +23,9 @@ const (
 	feedFuture = 400
 )
 
+// feedRefresh is how often programs are asked to read a feed again.
+const feedRefresh = 15 * time.Minute
+
 // errNoFeed is the answer to every secret that opens nothing.
 var errNoFeed = fault.NotFoundf("calendar")
 
@@ -58,7 +61,7 @@ func (a *App) ReadFeed(ctx context.Context, secret string) (content []byte, etag
 			return nil, "", err
 		}
 	}
-	content = write.calendar(list).Encode()
+	content = ical.Calendar{Name: "Appointments", Refresh: feedRefresh, Events: write.events(list)}.Encode()
 	sum := sha256.Sum256(content)
 	return content, `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`, nil
 }
@@ -110,7 +113,7 @@ func (a *App) AppointmentCalendar(ctx context.Context, id string) ([]byte, error
 		return nil, err
 	}
 	write := calendarWriter{clinic: clinic, kind: string(schedule.PatientResource), names: true, known: known}
-	return write.calendar([]*store.Appointment{apt}).Encode(), nil
+	return ical.Calendar{Method: "PUBLISH", Events: write.events([]*store.Appointment{apt})}.Encode(), nil
 }
 
 // calendarWriter turns appointments into entries.
@@ -121,12 +124,11 @@ type calendarWriter struct {
 	known  peer.Names
 }
 
-func (w calendarWriter) calendar(list []*store.Appointment) ical.Calendar {
-	c := ical.Calendar{Name: "Appointments"}
+func (w calendarWriter) events(list []*store.Appointment) (events []ical.Event) {
 	for _, apt := range list {
-		c.Events = append(c.Events, w.event(apt))
+		events = append(events, w.event(apt))
 	}
-	return c
+	return events
 }
 
 func (w calendarWriter) event(apt *store.Appointment) ical.Event {
@@ -162,7 +164,7 @@ func (w calendarWriter) event(apt *store.Appointment) ical.Event {
 // stampOf is when an appointment is known to have changed last.
 func stampOf(apt *store.Appointment) time.Time {
 	last := apt.CreatedAt
-	for _, t := range []time.Time{apt.CheckedInAt, apt.CancelledAt} {
+	for _, t := range []time.Time{apt.MovedAt, apt.CheckedInAt, apt.CancelledAt} {
 		if t.After(last) {
 			last = t
 		}

@@ -29,8 +29,13 @@ const methodReschedule = "RescheduleAppointment"
 // RescheduleAppointment moves an appointment; the old time is given up in the transaction
 // that books the new one, or not at all. With a plan the new session is claimed first, with
 // `replaces`, so that plans does not count both. NOT_RESCHEDULABLE once it has begun or ended,
-// VERSION_MISMATCH, and the refusals of a booking.
+// LATE_CHANGE when a patient must call, VERSION_MISMATCH, and the refusals of a booking.
 func (a *App) RescheduleAppointment(ctx context.Context, m Move) (*store.Appointment, error) {
+	apt, err := a.reschedule(ctx, m)
+	return apt, a.sayWhomToCall(ctx, err)
+}
+
+func (a *App) reschedule(ctx context.Context, m Move) (*store.Appointment, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
@@ -83,18 +88,24 @@ func (a *App) placeMove(tx *sqldb.Tx, w *wish, etag string) (*store.Appointment,
 	if err != nil {
 		return nil, nil, err
 	}
-	next := *now
+	return w.moved(p, tx.Now()), p, nil
+}
+
+// moved is the appointment's row as it is at its new place.
+func (w *wish) moved(p *placement, at time.Time) *store.Appointment {
+	next := *w.moving
 	next.Version++
+	next.MovedAt = at
 	kept := next.Flags
 	w.occupy(&next, p)
 	setFlags(&next, nil, keepFlags(kept))
-	return &next, p, nil
+	return &next
 }
 
 // keepFlags leaves out the flags that a new time answers anew.
 func keepFlags(flags []string) (kept []string) {
 	for _, f := range flags {
-		if f == FlagPlanClosed || f == FlagPatientMerged {
+		if f == FlagPlanClosed || f == FlagPatientMerged || f == FlagMovedLate {
 			kept = append(kept, f)
 		}
 	}

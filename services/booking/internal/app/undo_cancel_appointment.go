@@ -73,7 +73,7 @@ func (a *App) placeAgain(tx *sqldb.Tx, w *wish, etag string) (*store.Appointment
 	}
 	next := *now
 	next.Version++
-	next.State, next.CancelReason, next.LateCancel, next.CancelledAt = store.Booked, "", false, time.Time{}
+	next.State, next.CancelReason, next.LateCancel, next.CancelledAt, next.MovedAt = store.Booked, "", false, time.Time{}, tx.Now()
 	w.occupy(&next, p)
 	return &next, p, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
@@ -17,9 +18,6 @@ import (
 	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
-
-// rule is the clinic's rule for the waitlist.
-var rule = waitlist.Default()
 
 // WaitRequest says who waits for what.
 type WaitRequest struct {
@@ -213,7 +211,7 @@ func (a *App) withdraw(ctx context.Context, tx *sqldb.Tx, e *store.WaitlistEntry
 	case store.EntryWithdrawn:
 		return nil
 	case store.EntryBooked, store.EntryExpired:
-		return fault.New(fault.FailedPrecondition, "NOT_WAITING", "The patient does not wait any more.").With("state", string(e.State))
+		return notWaiting(e)
 	case store.Waiting, store.Offered:
 	}
 	open, err := store.ListOffers(tx, e.ClinicID, "", e.ID, store.OfferOpen, 1)
@@ -228,10 +226,64 @@ func (a *App) withdraw(ctx context.Context, tx *sqldb.Tx, e *store.WaitlistEntry
 	return a.leave(ctx, tx, e, store.EntryWithdrawn, "")
 }
 
+func notWaiting(e *store.WaitlistEntry) error {
+	return fault.New(fault.FailedPrecondition, "NOT_WAITING", "The patient does not wait any more.").With("state", string(e.State))
+}
+
+// PrioritizeWaitlistEntry changes the priority of an entry, and with it its place in the line.
+// NOT_FOUND, NOT_WAITING once the patient does not wait, VERSION_MISMATCH for another etag.
+func (a *App) PrioritizeWaitlistEntry(ctx context.Context, fingerprint []byte, id, etag string, urgent bool) (*Entry, error) {
+	who, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Entry{}
+	err = a.DB.Write(ctx, func(tx *sqldb.Tx) error {
+		entry, err := store.LockEntry(tx, who.ClinicID, id)
+		if err != nil {
+			return err
+		}
+		if entry == nil {
+			return fault.NotFoundf("waitlist entry")
+		}
+		open, err := store.ListOffers(tx, who.ClinicID, "", id, store.OfferOpen, 1)
+		if err != nil {
+			return err
+		}
+		if out.WaitlistEntry = entry; len(open) > 0 {
+			out.OfferID = open[0].ID
+		}
+		_, _, err = requestid.OnceAs(ctx, tx, "UpdateWaitlistEntry", fingerprint, id, func() error {
+			if err := checkEtag(etag, entry.Version); err != nil {
+				return err
+			}
+			if entry.State != store.Waiting && entry.State != store.Offered {
+				return notWaiting(entry)
+			}
+			if entry.Urgent == urgent {
+				return nil
+			}
+			entry.Urgent = urgent
+			if err := moveEntry(tx, entry, entry.State); err != nil {
+				return err
+			}
+			return audit.Write(ctx, tx, audit.Entry{
+				Action: "waitlist.prioritize", Resource: id, PatientID: entry.PatientID, Facts: map[string]string{"urgent": strconv.FormatBool(urgent)},
+			})
+		})
+		return err
+	})
+	return out, err
+}
+
 // ListWaitlistEntries returns entries in the order in which times are offered, each with its
 // open offer.
 func (a *App) ListWaitlistEntries(ctx context.Context, patientID string, state store.EntryState) (list []Entry, err error) {
 	who, patientID, err := a.waitingFor(ctx, patientID)
+	if err != nil {
+		return nil, err
+	}
+	clinic, err := a.currentClinic(ctx, who.ClinicID)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +303,7 @@ func (a *App) ListWaitlistEntries(ctx context.Context, patientID string, state s
 		}
 		return err
 	})
-	slices.SortStableFunc(list, func(x, y Entry) int { return rule.Compare(ranked(x.WaitlistEntry), ranked(y.WaitlistEntry)) })
+	slices.SortFunc(list, func(x, y Entry) int { return clinic.Waitlist.Compare(ranked(x.WaitlistEntry), ranked(y.WaitlistEntry)) })
 	return list, err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/booking/internal/waitlist"
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
 	"github.com/upright-clinic/upright/services/platform/failpoint"
@@ -103,16 +104,27 @@ func (a *App) settleOffer(ctx context.Context, tx *sqldb.Tx, o *store.WaitlistOf
 		if err := a.endOffer(ctx, tx, o, store.OfferExpired, ""); err != nil {
 			return err
 		}
-		if e.Missed++; e.Missed >= rule.MostMissed.Value {
-			return a.leave(ctx, tx, e, store.EntryExpired, "")
-		}
-		return moveEntry(tx, e, store.Waiting)
+		return a.missOffer(ctx, tx, e)
 	}
 	if h.State != store.Released {
 		return nil
 	}
 	if err := a.endOffer(ctx, tx, o, store.OfferWithdrawn, ""); err != nil {
 		return err
+	}
+	return moveEntry(tx, e, store.Waiting)
+}
+
+// missOffer counts an offer that passed without an answer; after too many the patient is taken
+// off the list.
+func (a *App) missOffer(ctx context.Context, tx *sqldb.Tx, e *store.WaitlistEntry) error {
+	policy, err := store.GetPolicy(tx, e.ClinicID)
+	if err != nil {
+		return err
+	}
+	e.Missed++
+	if e.Missed >= waitlist.Default().With(policy.Waitlist).MostMissed.Value {
+		return a.leave(ctx, tx, e, store.EntryExpired, "")
 	}
 	return moveEntry(tx, e, store.Waiting)
 }

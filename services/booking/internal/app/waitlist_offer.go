@@ -20,6 +20,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/failpoint"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/ident"
+	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
@@ -148,17 +149,21 @@ func (a *App) expireEntries(ctx context.Context, clinicID string, waiting []*sto
 
 // offerTimes offers free times to those who wait, in the order of the rule.
 func (a *App) offerTimes(ctx context.Context, clinicID string) error {
+	clinic, err := a.currentClinic(ctx, clinicID)
+	if err != nil {
+		return err
+	}
 	var waiting []*store.WaitlistEntry
-	err := a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err = a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		waiting, err = store.ListEntries(tx, clinicID, "", store.Waiting, maxWaiting)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(waiting, func(x, y *store.WaitlistEntry) int { return rule.Compare(ranked(x), ranked(y)) })
+	slices.SortFunc(waiting, func(x, y *store.WaitlistEntry) int { return clinic.Waitlist.Compare(ranked(x), ranked(y)) })
 	for _, e := range waiting {
-		if err := a.offerTo(ctx, e); err != nil {
+		if _, err := a.offerTo(ctx, e, nil); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -173,29 +178,31 @@ func (a *App) offerTimes(ctx context.Context, clinicID string) error {
 const maxOfferTries = 5
 
 // offerTo offers the first free time that an entry wishes for and that it was not offered
-// before.
-func (a *App) offerTo(ctx context.Context, e *store.WaitlistEntry) error {
+// before. It returns nil when there is none, or the entry does not wait any more.
+func (a *App) offerTo(ctx context.Context, e *store.WaitlistEntry, fingerprint []byte) (*store.WaitlistOffer, error) {
 	var before []*store.WaitlistOffer
 	err := a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		before, err = store.ListOffers(tx, e.ClinicID, "", e.ID, "", maxWaiting)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	times, err := a.timesFor(ctx, e, before)
-	for _, t := range times {
-		if err != nil {
-			return err
-		}
-		var refusal *fault.Error
-		if err = a.placeOffer(ctx, e, t); errors.As(err, &refusal) && refusal.Kind == fault.Aborted {
-			err = nil // somebody was faster: the next time
-			continue
-		}
-		return err
+	if err != nil {
+		return nil, err
 	}
-	return err
+	for _, t := range times {
+		offer, err := a.placeOffer(ctx, e, t, fingerprint)
+		if fault.IsKind(err, fault.Aborted) {
+			continue // somebody was faster: the next time
+		}
+		if errors.Is(err, errNotWaiting) {
+			return nil, nil
+		}
+		return offer, err
+	}
+	return nil, nil
 }
 
 // wished is a free time with whom.
@@ -270,7 +277,7 @@ func (a *App) firstTimes(f *finder, free []schedule.Bits, before []*store.Waitli
 	for i, lane := range f.s.lanes {
 		for s := range free[i].Slots() {
 			seen := func(o *store.WaitlistOffer) bool { return o.Visit.From == s && o.PractitionerID == lane.PractitionerID }
-			if until, ok := rule.Deadline(a.Clock.Now(), s.Time()); ok && !slices.ContainsFunc(before, seen) {
+			if until, ok := f.s.clinic.Waitlist.Deadline(a.Clock.Now(), s.Time()); ok && !slices.ContainsFunc(before, seen) {
 				all = append(all, wished{s, lane.PractitionerID, until})
 			}
 		}
@@ -282,27 +289,34 @@ func (a *App) firstTimes(f *finder, free []schedule.Bits, before []*store.Waitli
 // errNotWaiting says that an entry has been answered, withdrawn or offered a time meanwhile.
 var errNotWaiting = errors.New("booking: the entry does not wait any more")
 
+const methodOffer = "OfferWaitlistTime"
+
 // placeOffer holds a time for an entry's patient and offers it: hold, offer and entry in one
-// transaction.
-func (a *App) placeOffer(ctx context.Context, e *store.WaitlistEntry, t wished) error {
+// transaction, once for a request id. It fails with errNotWaiting when the entry has been
+// answered, withdrawn or offered a time meanwhile.
+func (a *App) placeOffer(ctx context.Context, e *store.WaitlistEntry, t wished, fingerprint []byte) (*store.WaitlistOffer, error) {
 	w, err := a.newWish(ctx, Booking{
 		TypeID: e.TypeID, PatientID: e.PatientID, PractitionerID: t.practitioner, Start: t.at.Time(), Minutes: e.Minutes, Mode: e.Mode,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.ungated, w.holderID = true, ident.New("hold") // gate and plan were asked for the times, and are again when it is accepted
+	w.ungated, w.holderID = true, ident.New("hold") // gate and plan are asked again when it is accepted
+	offer := &store.WaitlistOffer{ID: ident.New("off")}
 	err = a.settleWish(ctx, w, func() error {
-		return a.DB.Write(ctx, func(tx *sqldb.Tx) error { return a.recordOffer(ctx, tx, w, e, t) })
+		return a.DB.Write(ctx, func(tx *sqldb.Tx) error {
+			_, _, err := requestid.OnceAs(ctx, tx, methodOffer, fingerprint, offer.ID, func() error { return a.recordOffer(ctx, tx, w, e, t, offer) })
+			return err
+		})
 	})
-	if errors.Is(err, errNotWaiting) {
-		return nil
+	if err != nil {
+		return nil, err
 	}
 	failpoint.Hit("booking.offered")
-	return err
+	return offer, nil
 }
 
-func (a *App) recordOffer(ctx context.Context, tx *sqldb.Tx, w *wish, e *store.WaitlistEntry, t wished) error {
+func (a *App) recordOffer(ctx context.Context, tx *sqldb.Tx, w *wish, e *store.WaitlistEntry, t wished, o *store.WaitlistOffer) error {
 	now, err := store.LockEntry(tx, e.ClinicID, e.ID)
 	if err != nil {
 		return err
@@ -329,8 +343,8 @@ func (a *App) recordOffer(ctx context.Context, tx *sqldb.Tx, w *wish, e *store.W
 	if err := a.tellHold(ctx, tx, h); err != nil {
 		return err
 	}
-	o := &store.WaitlistOffer{
-		ClinicID: h.ClinicID, ID: ident.New("off"), Version: 1, State: store.OfferOpen, EntryID: e.ID, PatientID: e.PatientID,
+	*o = store.WaitlistOffer{
+		ClinicID: h.ClinicID, ID: o.ID, Version: 1, State: store.OfferOpen, EntryID: e.ID, PatientID: e.PatientID,
 		TypeID: e.TypeID, HoldID: h.ID, PractitionerID: h.PractitionerID, Visit: h.Visit, LocalDate: p.date, TimeZone: p.zone.String(),
 		ExpiresAt: t.until, CreatedAt: tx.Now(),
 	}

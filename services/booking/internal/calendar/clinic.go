@@ -9,6 +9,7 @@ import (
 
 	"github.com/upright-clinic/upright/services/booking/internal/schedule"
 	"github.com/upright-clinic/upright/services/booking/internal/store"
+	"github.com/upright-clinic/upright/services/booking/internal/waitlist"
 	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
@@ -31,6 +32,8 @@ type Clinic struct {
 	Resources     map[string]schedule.Resource
 	Shifts        []store.Shift
 	Exceptions    []store.Exception
+	Policy        store.Policy
+	Waitlist      waitlist.Rule // the usual rule with what the clinic chose
 
 	practitionerIDs []string            // sorted
 	resources       []schedule.Resource // rooms and equipment, the least capable first
@@ -60,7 +63,7 @@ func NewClinic(cat *store.Catalogue) (*Clinic, error) {
 	c := &Clinic{
 		ID: cat.ClinicID, Version: cat.Version, Zone: zone, Locations: map[string]Location{},
 		Practitioners: map[string]*schedule.Practitioner{}, Types: map[string]*store.Type{}, Resources: map[string]schedule.Resource{},
-		Shifts: cat.Shifts, Exceptions: cat.Exceptions,
+		Shifts: cat.Shifts, Exceptions: cat.Exceptions, Policy: cat.Policy, Waitlist: waitlist.Default().With(cat.Policy.Waitlist),
 		lanes: map[string][]string{}, shifts: map[laneKey][]schedule.Shift{}, away: map[string][]schedule.Span{},
 		open: map[openKey]*[chunkWords]uint64{},
 	}

@@ -18,8 +18,12 @@ const ContentType = "text/calendar; charset=utf-8"
 
 // Calendar is a list of events.
 type Calendar struct {
-	// Name is what programs show for it.
+	// Name is what programs show for it; empty leaves the name to them.
 	Name string
+	// Method is what is to be done with it, such as PUBLISH; empty for a feed.
+	Method string
+	// Refresh is how often a feed is to be read again, in whole minutes; zero for what is kept.
+	Refresh time.Duration
 	// Events are written in the order given.
 	Events []Event
 }
@@ -50,9 +54,15 @@ func (c Calendar) Encode() []byte {
 	w.line("VERSION", "2.0")
 	w.line("PRODID", product)
 	w.line("CALSCALE", "GREGORIAN")
+	if c.Method != "" {
+		w.line("METHOD", c.Method)
+	}
 	w.text("X-WR-CALNAME", c.Name)
-	w.line("REFRESH-INTERVAL;VALUE=DURATION", "PT15M")
-	w.line("X-PUBLISHED-TTL", "PT15M")
+	if c.Refresh > 0 {
+		every := "PT" + strconv.Itoa(int(c.Refresh/time.Minute)) + "M"
+		w.line("REFRESH-INTERVAL;VALUE=DURATION", every)
+		w.line("X-PUBLISHED-TTL", every)
+	}
 	for _, e := range c.Events {
 		e.write(w)
 	}
@@ -64,6 +74,7 @@ func (e Event) write(w *writer) {
 	w.line("BEGIN", "VEVENT")
 	w.text("UID", e.UID)
 	w.line("DTSTAMP", instant(e.Stamp))
+	w.line("LAST-MODIFIED", instant(e.Stamp))
 	w.line("SEQUENCE", strconv.FormatInt(e.Sequence, 10))
 	w.line("DTSTART", instant(e.Start))
 	w.line("DTEND", instant(e.End))

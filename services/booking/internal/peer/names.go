@@ -8,8 +8,8 @@ import (
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 )
 
-// Names is what people and places are called, by id. It is asked for what somebody has asked to
-// see named, and never kept.
+// Names is what people and places are called, by id, places with their address. It is asked for
+// what somebody has asked to see named, and never kept.
 type Names struct {
 	Patients, Practitioners, Locations map[string]string
 }
@@ -46,10 +46,19 @@ func (p *Peers) Names(ctx context.Context, clinicID string, patientIDs []string)
 			return n, err
 		}
 		for _, r := range resp.GetLocations() {
-			n.Locations[r.GetLocationId()] = r.GetDisplayName()
+			n.Locations[r.GetLocationId()] = whereIs(r)
 		}
 		if token = resp.GetNextPageToken(); token == "" {
 			return n, nil
 		}
 	}
+}
+
+// whereIs is a location with its address, on one line.
+func whereIs(l *directoryv1.Location) string {
+	parts := append([]string{l.GetDisplayName()}, l.GetAddress().GetLines()...)
+	if city := strings.TrimSpace(l.GetAddress().GetPostalCode() + " " + l.GetAddress().GetCity()); city != "" {
+		parts = append(parts, city)
+	}
+	return strings.Join(parts, ", ")
 }

@@ -224,6 +224,12 @@ func (p *Peers) SurvivingPatient(ctx context.Context, clinicID, patientID string
 	return patientID, nil
 }
 
+// ClinicPhone asks directory for the telephone number of a clinic's front desk.
+func (p *Peers) ClinicPhone(ctx context.Context, clinicID string) (string, error) {
+	resp, err := p.Places.GetClinic(as(ctx, clinicID), &directoryv1.GetClinicRequest{ClinicId: clinicID})
+	return resp.GetClinic().GetPhone(), err
+}
+
 // Clinic asks directory for a clinic's settings.
 func (p *Peers) Clinic(ctx context.Context, clinicID string) (store.Clinic, error) {
 	resp, err := p.Places.GetClinic(as(ctx, clinicID), &directoryv1.GetClinicRequest{ClinicId: clinicID})

@@ -206,7 +206,35 @@ func CredentialUntil(t *Type, p *Practitioner, from civil.Date) (civil.Date, boo
 	return last, !last.IsZero() && !from.After(last)
 }
 
-// LateCancel reports whether a cancel at now is later than the type's policy allows.
-func (t *Type) LateCancel(start, now time.Time) bool {
-	return now.After(start.Add(-time.Duration(t.CancelNotice) * time.Minute))
+// LateChange is what becomes of a patient's move or cancel that comes later than the notice of
+// the visit's type. Staff are never refused.
+type LateChange string
+
+// The choices; the usual one is to refuse, since a late gap is hard to fill.
+const (
+	RefuseLate LateChange = "REFUSE"
+	FlagLate   LateChange = "FLAG"
+)
+
+// Grace is how long after a booking, a move or a cancel it can be taken back as a mistake: it is
+// not late then, and nobody is told of it.
+const Grace = 3 * time.Minute
+
+// ChangeUntil is until when a visit can be moved or cancelled that was given its time at agreed:
+// the type's notice before its start, or the end of the grace, whichever is later, and never
+// after the start. A type without a notice has no such limit but the start.
+func (t *Type) ChangeUntil(start, agreed time.Time) time.Time {
+	until := start.Add(-time.Duration(t.CancelNotice) * time.Minute)
+	if grace := agreed.Add(Grace); grace.After(until) {
+		until = grace
+	}
+	if until.After(start) {
+		return start
+	}
+	return until
+}
+
+// IsLate reports whether a move or cancel at now comes later than the type's notice.
+func (t *Type) IsLate(start, agreed, now time.Time) bool {
+	return t.CancelNotice > 0 && now.After(t.ChangeUntil(start, agreed))
 }

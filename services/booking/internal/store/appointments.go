@@ -59,6 +59,7 @@ type Appointment struct {
 	LateCancel       bool
 	CancelledAt      time.Time
 	CheckedInAt      time.Time
+	MovedAt          time.Time // when it was given another time, or its own again
 	MeetingURI       string
 	CreatedAt        time.Time
 	ClaimedPatientID string // the surviving record, whose time is claimed
@@ -70,7 +71,7 @@ type Appointment struct {
 const appointmentColumns = `clinic_id, appointment_id, version, state, appointment_type_id, kind, discipline, mode, patient_id,
 	practitioner_id, location_id, room_id, equipment_ids, starts_at, ends_at, claims_start_at, claims_end_at, local_date, time_zone,
 	plan_id, course_id, entitlement_id, attempt, gate_version, flags, needs_review, next_eligible_date, override_reason, override_by,
-	cancel_reason_code, late_cancel, cancelled_at, checked_in_at, meeting_uri, created_at, claimed_patient_id`
+	cancel_reason_code, late_cancel, cancelled_at, checked_in_at, meeting_uri, created_at, claimed_patient_id, moved_at`
 
 // optional stores an absent instant as 0, which no appointment has.
 func optional(t time.Time) int64 {
@@ -93,7 +94,7 @@ func fromOptional(micros int64) time.Time {
 func InsertAppointment(tx *sqldb.Tx, a *Appointment) error {
 	_, err := tx.Exec(`insert into appointments (`+appointmentColumns+`)
 		values ($1, $2, $3, 'BOOKED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-			$22, $23, $24, $25, $26, $27, $28, '', false, 0, 0, $29, $30, $31)`,
+			$22, $23, $24, $25, $26, $27, $28, '', false, 0, 0, $29, $30, $31, 0)`,
 		a.ClinicID, a.ID, a.Version, a.TypeID, string(a.Kind), string(a.Discipline), string(a.Mode), a.PatientID,
 		a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs), micros(a.Visit.From), micros(a.Visit.To),
 		micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone, a.PlanID, a.CourseID, a.EntitlementID,
@@ -112,12 +113,13 @@ func UpdateAppointment(tx *sqldb.Tx, a *Appointment, before int64) (bool, error)
 		equipment_ids = $9, starts_at = $10, ends_at = $11, claims_start_at = $12, claims_end_at = $13, local_date = $14, time_zone = $15,
 		entitlement_id = $16, attempt = $17, gate_version = $18, flags = $19, needs_review = $20, next_eligible_date = $21,
 		override_reason = $22, override_by = $23, cancel_reason_code = $24, late_cancel = $25, cancelled_at = $26, checked_in_at = $27,
-		course_id = $28, claimed_patient_id = $29
+		course_id = $28, claimed_patient_id = $29, moved_at = $30
 		where clinic_id = $1 and appointment_id = $2 and version = $3`,
 		a.ClinicID, a.ID, before, a.Version, string(a.State), a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs),
 		micros(a.Visit.From), micros(a.Visit.To), micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone,
 		a.EntitlementID, a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
-		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.CourseID, a.ClaimedPatientID)
+		a.CancelReason, a.LateCancel, optional(a.CancelledAt), optional(a.CheckedInAt), a.CourseID, a.ClaimedPatientID,
+		optional(a.MovedAt))
 	if err != nil {
 		return false, fmt.Errorf("store: update an appointment: %w", err)
 	}
@@ -129,11 +131,12 @@ type scanner interface{ Scan(into ...any) error }
 func scanAppointment(row scanner) (*Appointment, error) {
 	a := &Appointment{}
 	var state, kind, discipline, mode, equipment, flags, date, next string
-	var starts, ends, claimsStart, claimsEnd, cancelled, checkedIn, created int64
+	var starts, ends, claimsStart, claimsEnd, cancelled, checkedIn, created, moved int64
 	err := row.Scan(&a.ClinicID, &a.ID, &a.Version, &state, &a.TypeID, &kind, &discipline, &mode, &a.PatientID,
 		&a.PractitionerID, &a.LocationID, &a.RoomID, &equipment, &starts, &ends, &claimsStart, &claimsEnd, &date, &a.TimeZone,
 		&a.PlanID, &a.CourseID, &a.EntitlementID, &a.Attempt, &a.GateVersion, &flags, &a.NeedsReview, &next, &a.OverrideReason,
-		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingURI, &created, &a.ClaimedPatientID)
+		&a.OverrideBy, &a.CancelReason, &a.LateCancel, &cancelled, &checkedIn, &a.MeetingURI, &created, &a.ClaimedPatientID,
+		&moved)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +144,7 @@ func scanAppointment(row scanner) (*Appointment, error) {
 	a.EquipmentIDs, a.Flags = split(equipment), split(flags)
 	a.Visit, a.Claims = span(starts, ends), span(claimsStart, claimsEnd)
 	a.CancelledAt, a.CheckedInAt, a.CreatedAt = fromOptional(cancelled), fromOptional(checkedIn), sqldb.Time(created)
+	a.MovedAt = fromOptional(moved)
 	if err := a.LocalDate.UnmarshalText([]byte(date)); err != nil {
 		return nil, err
 	}

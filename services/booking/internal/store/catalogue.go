@@ -20,6 +20,7 @@ type Catalogue struct {
 	Types              []Type
 	Shifts             []Shift
 	Exceptions         []Exception
+	Policy             Policy
 }
 
 // Type is a type of appointment with its version.
@@ -65,6 +66,9 @@ func LoadCatalogue(tx *sqldb.Tx, clinicID string) (*Catalogue, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: read a clinic: %w", err)
+	}
+	if c.Policy, err = GetPolicy(tx, clinicID); err != nil {
+		return nil, err
 	}
 	for _, load := range []func(*sqldb.Tx) error{c.loadLocations, c.loadResources, c.loadCredentials, c.loadTypes, c.loadShifts, c.loadExceptions} {
 		if err := load(tx); err != nil {

@@ -88,8 +88,8 @@ func InsertEntry(tx *sqldb.Tx, e *WaitlistEntry) (bool, error) {
 // UpdateEntry writes what changes, if the row still has the version before its own, and says
 // whether it had.
 func UpdateEntry(tx *sqldb.Tx, e *WaitlistEntry) (bool, error) {
-	n, err := tx.Exec(`update waitlist_entries set version = $3, state = $4, missed = $5, appointment_id = $6
-		where clinic_id = $1 and waitlist_entry_id = $2 and version = $3 - 1`, e.ClinicID, e.ID, e.Version, string(e.State), e.Missed, e.AppointmentID)
+	n, err := tx.Exec(`update waitlist_entries set version = $3, state = $4, missed = $5, appointment_id = $6, is_urgent = $7
+		where clinic_id = $1 and waitlist_entry_id = $2 and version = $3 - 1`, e.ClinicID, e.ID, e.Version, string(e.State), e.Missed, e.AppointmentID, e.Urgent)
 	if err != nil {
 		return false, fmt.Errorf("store: update a waitlist entry: %w", err)
 	}
@@ -109,10 +109,20 @@ func scanEntry(row scanner) (*WaitlistEntry, error) {
 	return e, errors.Join(e.From.UnmarshalText([]byte(from)), e.To.UnmarshalText([]byte(to)))
 }
 
-// LockEntry returns the entry with its row locked until the transaction ends, nil when there
-// is none.
+const entryQuery = `select ` + entryColumns + ` from waitlist_entries where clinic_id = $1 and waitlist_entry_id = $2`
+
+// GetEntry returns the entry, nil when there is none.
+func GetEntry(tx *sqldb.Tx, clinicID, id string) (*WaitlistEntry, error) {
+	return getEntry(tx, entryQuery, clinicID, id)
+}
+
+// LockEntry is GetEntry with the row locked until the transaction ends.
 func LockEntry(tx *sqldb.Tx, clinicID, id string) (*WaitlistEntry, error) {
-	e, err := scanEntry(tx.QueryRow(`select `+entryColumns+` from waitlist_entries where clinic_id = $1 and waitlist_entry_id = $2`+tx.ForUpdate(), clinicID, id))
+	return getEntry(tx, entryQuery+tx.ForUpdate(), clinicID, id)
+}
+
+func getEntry(tx *sqldb.Tx, query, clinicID, id string) (*WaitlistEntry, error) {
+	e, err := scanEntry(tx.QueryRow(query, clinicID, id))
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -64,10 +65,35 @@ func Parse(text []byte) (Rule, error) {
 }
 
 // Default is the rule that comes with the program.
-func Default() Rule {
+var Default = sync.OnceValue(func() Rule {
 	r, err := Parse(defaultRule)
 	if err != nil { // embedded and tested
 		panic(err)
+	}
+	return r
+})
+
+// Choice is what a clinic has chosen of its rule. What is left empty stays as usual.
+type Choice struct {
+	Order                                 []Key
+	OfferMinutes, LeastNotice, MostMissed int
+}
+
+// clinicChoice is where a value comes from that a clinic has chosen.
+const clinicChoice = "the clinic's choice"
+
+// With is the rule with what a clinic has chosen of it.
+func (r Rule) With(c Choice) Rule {
+	if len(c.Order) > 0 {
+		r.Order = value[[]Key]{Value: slices.Clone(c.Order), Source: clinicChoice, Mode: r.Order.Mode}
+	}
+	for _, one := range []struct {
+		part   *value[int]
+		chosen int
+	}{{&r.OfferMinutes, c.OfferMinutes}, {&r.LeastNotice, c.LeastNotice}, {&r.MostMissed, c.MostMissed}} {
+		if one.chosen > 0 {
+			*one.part = value[int]{Value: one.chosen, Source: clinicChoice, Mode: one.part.Mode}
+		}
 	}
 	return r
 }

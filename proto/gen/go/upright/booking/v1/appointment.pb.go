@@ -61,7 +61,7 @@ type Appointment struct {
 	// The course within the plan.
 	CourseId string `protobuf:"bytes,17,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
 	// What a person should look at, as codes: SCREENING_DUE, GATE_CLOSED, PLAN_CLOSED,
-	// INJECTION_LIMIT, OUTSIDE_SHIFT, PATIENT_MERGED, OVERRIDDEN and the like.
+	// INJECTION_LIMIT, OUTSIDE_SHIFT, PATIENT_MERGED, OVERRIDDEN, MOVED_LATE and the like.
 	Flags []string `protobuf:"bytes,18,rep,name=flags,proto3" json:"flags,omitempty"`
 	// True when one of the flags asks for a decision.
 	NeedsReview bool `protobuf:"varint,19,opt,name=needs_review,json=needsReview,proto3" json:"needs_review,omitempty"`
@@ -80,9 +80,12 @@ type Appointment struct {
 	// When the patient arrived; absent before.
 	CheckInTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=check_in_time,json=checkInTime,proto3" json:"check_in_time,omitempty"`
 	// Version, for optimistic concurrency.
-	Etag          string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Until when the patient may move or cancel it themself; absent when nothing but its start
+	// ends that, and in lists.
+	ChangeExpireTime *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=change_expire_time,json=changeExpireTime,proto3" json:"change_expire_time,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Appointment) Reset() {
@@ -304,6 +307,13 @@ func (x *Appointment) GetEtag() string {
 	return ""
 }
 
+func (x *Appointment) GetChangeExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeExpireTime
+	}
+	return nil
+}
+
 // Override is a person's decision to book although something refuses. It lifts overlaps and
 // working hours, never the booking gate, a credential or a plan.
 type Override struct {
@@ -492,7 +502,7 @@ var File_upright_booking_v1_appointment_proto protoreflect.FileDescriptor
 
 const file_upright_booking_v1_appointment_proto_rawDesc = "" +
 	"\n" +
-	"$upright/booking/v1/appointment.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\b\n" +
+	"$upright/booking/v1/appointment.proto\x12\x12upright.booking.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\b\n" +
 	"\vAppointment\x12%\n" +
 	"\x0eappointment_id\x18\x01 \x01(\tR\rappointmentId\x12.\n" +
 	"\x13appointment_type_id\x18\x02 \x01(\tR\x11appointmentTypeId\x12\x1d\n" +
@@ -530,7 +540,8 @@ const file_upright_booking_v1_appointment_proto_rawDesc = "" +
 	"\vmeeting_uri\x18\x19 \x01(\tR\n" +
 	"meetingUri\x12>\n" +
 	"\rcheck_in_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\vcheckInTime\x12\x12\n" +
-	"\x04etag\x18\x1b \x01(\tR\x04etag\"V\n" +
+	"\x04etag\x18\x1b \x01(\tR\x04etag\x12H\n" +
+	"\x12change_expire_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\x10changeExpireTime\"V\n" +
 	"\bOverride\x12\"\n" +
 	"\x06reason\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\x12&\n" +
@@ -576,14 +587,15 @@ var file_upright_booking_v1_appointment_proto_depIdxs = []int32{
 	1, // 2: upright.booking.v1.Appointment.override:type_name -> upright.booking.v1.Override
 	3, // 3: upright.booking.v1.Appointment.undo_expire_time:type_name -> google.protobuf.Timestamp
 	3, // 4: upright.booking.v1.Appointment.check_in_time:type_name -> google.protobuf.Timestamp
-	3, // 5: upright.booking.v1.Refusal.conflict_start_time:type_name -> google.protobuf.Timestamp
-	3, // 6: upright.booking.v1.Refusal.conflict_end_time:type_name -> google.protobuf.Timestamp
-	3, // 7: upright.booking.v1.Refusal.next_start_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	3, // 5: upright.booking.v1.Appointment.change_expire_time:type_name -> google.protobuf.Timestamp
+	3, // 6: upright.booking.v1.Refusal.conflict_start_time:type_name -> google.protobuf.Timestamp
+	3, // 7: upright.booking.v1.Refusal.conflict_end_time:type_name -> google.protobuf.Timestamp
+	3, // 8: upright.booking.v1.Refusal.next_start_time:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_appointment_proto_init() }

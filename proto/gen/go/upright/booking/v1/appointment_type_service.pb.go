@@ -73,7 +73,7 @@ type AppointmentType struct {
 	StaffNoticeMinutes int32 `protobuf:"varint,20,opt,name=staff_notice_minutes,json=staffNoticeMinutes,proto3" json:"staff_notice_minutes,omitempty"`
 	// Staff book at most this many days ahead; 0 means 731.
 	StaffHorizonDays int32 `protobuf:"varint,21,opt,name=staff_horizon_days,json=staffHorizonDays,proto3" json:"staff_horizon_days,omitempty"`
-	// A cancel later than this before the start counts as late.
+	// A move or cancel later than this before the start is late; see BookingPolicy.late_change.
 	CancelNoticeMinutes int32 `protobuf:"varint,22,opt,name=cancel_notice_minutes,json=cancelNoticeMinutes,proto3" json:"cancel_notice_minutes,omitempty"`
 	// https address that the secret part of an online meeting is added to; required when ONLINE
 	// is among the modes.

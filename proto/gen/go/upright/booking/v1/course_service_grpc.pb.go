@@ -47,7 +47,8 @@ type CourseServiceClient interface {
 	// there; all of them have one, or none has.
 	BookCourse(ctx context.Context, in *BookCourseRequest, opts ...grpc.CallOption) (*BookCourseResponse, error)
 	// CancelCourse cancels this session of a course, this and the following, or all that are
-	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended.
+	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended,
+	// LATE_CHANGE when it is too late for one of them, as CancelAppointment.
 	CancelCourse(ctx context.Context, in *CancelCourseRequest, opts ...grpc.CallOption) (*CancelCourseResponse, error)
 	// RescheduleCourse moves this session, this and the following, or all that are still to
 	// come: the named one to the time given, the others by as many civil days and to the same
@@ -125,7 +126,8 @@ type CourseServiceServer interface {
 	// there; all of them have one, or none has.
 	BookCourse(context.Context, *BookCourseRequest) (*BookCourseResponse, error)
 	// CancelCourse cancels this session of a course, this and the following, or all that are
-	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended.
+	// still to come, in one transaction. NOT_CANCELLABLE when the named one has begun or ended,
+	// LATE_CHANGE when it is too late for one of them, as CancelAppointment.
 	CancelCourse(context.Context, *CancelCourseRequest) (*CancelCourseResponse, error)
 	// RescheduleCourse moves this session, this and the following, or all that are still to
 	// come: the named one to the time given, the others by as many civil days and to the same

@@ -843,6 +843,336 @@ func (x *WithdrawWaitlistEntryResponse) GetWaitlistEntry() *WaitlistEntry {
 	return nil
 }
 
+// UpdateWaitlistEntryRequest says what changes.
+type UpdateWaitlistEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id return the same entry.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The entry.
+	WaitlistEntryId string `protobuf:"bytes,2,opt,name=waitlist_entry_id,json=waitlistEntryId,proto3" json:"waitlist_entry_id,omitempty"`
+	// NORMAL or URGENT.
+	Priority string `protobuf:"bytes,3,opt,name=priority,proto3" json:"priority,omitempty"`
+	// Version that the change is based on; not checked when empty.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateWaitlistEntryRequest) Reset() {
+	*x = UpdateWaitlistEntryRequest{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateWaitlistEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateWaitlistEntryRequest) ProtoMessage() {}
+
+func (x *UpdateWaitlistEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateWaitlistEntryRequest.ProtoReflect.Descriptor instead.
+func (*UpdateWaitlistEntryRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateWaitlistEntryRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UpdateWaitlistEntryRequest) GetWaitlistEntryId() string {
+	if x != nil {
+		return x.WaitlistEntryId
+	}
+	return ""
+}
+
+func (x *UpdateWaitlistEntryRequest) GetPriority() string {
+	if x != nil {
+		return x.Priority
+	}
+	return ""
+}
+
+func (x *UpdateWaitlistEntryRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// UpdateWaitlistEntryResponse holds the entry.
+type UpdateWaitlistEntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	WaitlistEntry *WaitlistEntry `protobuf:"bytes,1,opt,name=waitlist_entry,json=waitlistEntry,proto3" json:"waitlist_entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateWaitlistEntryResponse) Reset() {
+	*x = UpdateWaitlistEntryResponse{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateWaitlistEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateWaitlistEntryResponse) ProtoMessage() {}
+
+func (x *UpdateWaitlistEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateWaitlistEntryResponse.ProtoReflect.Descriptor instead.
+func (*UpdateWaitlistEntryResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateWaitlistEntryResponse) GetWaitlistEntry() *WaitlistEntry {
+	if x != nil {
+		return x.WaitlistEntry
+	}
+	return nil
+}
+
+// OfferWaitlistTimeRequest says to whom, and which time.
+type OfferWaitlistTimeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id return the same offer.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The entry.
+	WaitlistEntryId string `protobuf:"bytes,2,opt,name=waitlist_entry_id,json=waitlistEntryId,proto3" json:"waitlist_entry_id,omitempty"`
+	// Start; absent takes the first free time that suits the wishes.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// With whom; required with a start.
+	PractitionerId string `protobuf:"bytes,4,opt,name=practitioner_id,json=practitionerId,proto3" json:"practitioner_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *OfferWaitlistTimeRequest) Reset() {
+	*x = OfferWaitlistTimeRequest{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferWaitlistTimeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferWaitlistTimeRequest) ProtoMessage() {}
+
+func (x *OfferWaitlistTimeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferWaitlistTimeRequest.ProtoReflect.Descriptor instead.
+func (*OfferWaitlistTimeRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OfferWaitlistTimeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *OfferWaitlistTimeRequest) GetWaitlistEntryId() string {
+	if x != nil {
+		return x.WaitlistEntryId
+	}
+	return ""
+}
+
+func (x *OfferWaitlistTimeRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *OfferWaitlistTimeRequest) GetPractitionerId() string {
+	if x != nil {
+		return x.PractitionerId
+	}
+	return ""
+}
+
+// OfferWaitlistTimeResponse holds the offer.
+type OfferWaitlistTimeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The offer.
+	Offer         *WaitlistOffer `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfferWaitlistTimeResponse) Reset() {
+	*x = OfferWaitlistTimeResponse{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferWaitlistTimeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferWaitlistTimeResponse) ProtoMessage() {}
+
+func (x *OfferWaitlistTimeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferWaitlistTimeResponse.ProtoReflect.Descriptor instead.
+func (*OfferWaitlistTimeResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *OfferWaitlistTimeResponse) GetOffer() *WaitlistOffer {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
+// GetWaitlistOfferRequest names an offer.
+type GetWaitlistOfferRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The offer.
+	OfferId       string `protobuf:"bytes,1,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWaitlistOfferRequest) Reset() {
+	*x = GetWaitlistOfferRequest{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWaitlistOfferRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWaitlistOfferRequest) ProtoMessage() {}
+
+func (x *GetWaitlistOfferRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWaitlistOfferRequest.ProtoReflect.Descriptor instead.
+func (*GetWaitlistOfferRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetWaitlistOfferRequest) GetOfferId() string {
+	if x != nil {
+		return x.OfferId
+	}
+	return ""
+}
+
+// GetWaitlistOfferResponse holds the offer.
+type GetWaitlistOfferResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The offer.
+	Offer         *WaitlistOffer `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetWaitlistOfferResponse) Reset() {
+	*x = GetWaitlistOfferResponse{}
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetWaitlistOfferResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetWaitlistOfferResponse) ProtoMessage() {}
+
+func (x *GetWaitlistOfferResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetWaitlistOfferResponse.ProtoReflect.Descriptor instead.
+func (*GetWaitlistOfferResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetWaitlistOfferResponse) GetOffer() *WaitlistOffer {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
 // ListWaitlistOffersRequest picks offers.
 type ListWaitlistOffersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -856,7 +1186,7 @@ type ListWaitlistOffersRequest struct {
 
 func (x *ListWaitlistOffersRequest) Reset() {
 	*x = ListWaitlistOffersRequest{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1198,7 @@ func (x *ListWaitlistOffersRequest) String() string {
 func (*ListWaitlistOffersRequest) ProtoMessage() {}
 
 func (x *ListWaitlistOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1211,7 @@ func (x *ListWaitlistOffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitlistOffersRequest.ProtoReflect.Descriptor instead.
 func (*ListWaitlistOffersRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{8}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListWaitlistOffersRequest) GetPatientId() string {
@@ -909,7 +1239,7 @@ type ListWaitlistOffersResponse struct {
 
 func (x *ListWaitlistOffersResponse) Reset() {
 	*x = ListWaitlistOffersResponse{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1251,7 @@ func (x *ListWaitlistOffersResponse) String() string {
 func (*ListWaitlistOffersResponse) ProtoMessage() {}
 
 func (x *ListWaitlistOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1264,7 @@ func (x *ListWaitlistOffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitlistOffersResponse.ProtoReflect.Descriptor instead.
 func (*ListWaitlistOffersResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{9}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListWaitlistOffersResponse) GetOffers() []*WaitlistOffer {
@@ -957,7 +1287,7 @@ type AcceptWaitlistOfferRequest struct {
 
 func (x *AcceptWaitlistOfferRequest) Reset() {
 	*x = AcceptWaitlistOfferRequest{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[10]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1299,7 @@ func (x *AcceptWaitlistOfferRequest) String() string {
 func (*AcceptWaitlistOfferRequest) ProtoMessage() {}
 
 func (x *AcceptWaitlistOfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[10]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1312,7 @@ func (x *AcceptWaitlistOfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptWaitlistOfferRequest.ProtoReflect.Descriptor instead.
 func (*AcceptWaitlistOfferRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{10}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AcceptWaitlistOfferRequest) GetRequestId() string {
@@ -1012,7 +1342,7 @@ type AcceptWaitlistOfferResponse struct {
 
 func (x *AcceptWaitlistOfferResponse) Reset() {
 	*x = AcceptWaitlistOfferResponse{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[11]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1354,7 @@ func (x *AcceptWaitlistOfferResponse) String() string {
 func (*AcceptWaitlistOfferResponse) ProtoMessage() {}
 
 func (x *AcceptWaitlistOfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[11]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1367,7 @@ func (x *AcceptWaitlistOfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptWaitlistOfferResponse.ProtoReflect.Descriptor instead.
 func (*AcceptWaitlistOfferResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{11}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AcceptWaitlistOfferResponse) GetOffer() *WaitlistOffer {
@@ -1067,7 +1397,7 @@ type DeclineWaitlistOfferRequest struct {
 
 func (x *DeclineWaitlistOfferRequest) Reset() {
 	*x = DeclineWaitlistOfferRequest{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[12]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1409,7 @@ func (x *DeclineWaitlistOfferRequest) String() string {
 func (*DeclineWaitlistOfferRequest) ProtoMessage() {}
 
 func (x *DeclineWaitlistOfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[12]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1422,7 @@ func (x *DeclineWaitlistOfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineWaitlistOfferRequest.ProtoReflect.Descriptor instead.
 func (*DeclineWaitlistOfferRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{12}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeclineWaitlistOfferRequest) GetRequestId() string {
@@ -1120,7 +1450,7 @@ type DeclineWaitlistOfferResponse struct {
 
 func (x *DeclineWaitlistOfferResponse) Reset() {
 	*x = DeclineWaitlistOfferResponse{}
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[13]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1462,7 @@ func (x *DeclineWaitlistOfferResponse) String() string {
 func (*DeclineWaitlistOfferResponse) ProtoMessage() {}
 
 func (x *DeclineWaitlistOfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[13]
+	mi := &file_upright_booking_v1_waitlist_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1475,7 @@ func (x *DeclineWaitlistOfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineWaitlistOfferResponse.ProtoReflect.Descriptor instead.
 func (*DeclineWaitlistOfferResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{13}
+	return file_upright_booking_v1_waitlist_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeclineWaitlistOfferResponse) GetOffer() *WaitlistOffer {
@@ -1245,7 +1575,28 @@ const file_upright_booking_v1_waitlist_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x125\n" +
 	"\x11waitlist_entry_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0fwaitlistEntryId\"i\n" +
 	"\x1dWithdrawWaitlistEntryResponse\x12H\n" +
-	"\x0ewaitlist_entry\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistEntryR\rwaitlistEntry\"\x90\x01\n" +
+	"\x0ewaitlist_entry\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistEntryR\rwaitlistEntry\"\xcc\x01\n" +
+	"\x1aUpdateWaitlistEntryRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x125\n" +
+	"\x11waitlist_entry_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0fwaitlistEntryId\x121\n" +
+	"\bpriority\x18\x03 \x01(\tB\x15\xbaH\x12r\x10R\x06NORMALR\x06URGENTR\bpriority\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"g\n" +
+	"\x1bUpdateWaitlistEntryResponse\x12H\n" +
+	"\x0ewaitlist_entry\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistEntryR\rwaitlistEntry\"\xe7\x01\n" +
+	"\x18OfferWaitlistTimeRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x125\n" +
+	"\x11waitlist_entry_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0fwaitlistEntryId\x129\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x120\n" +
+	"\x0fpractitioner_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x0epractitionerId\"T\n" +
+	"\x19OfferWaitlistTimeResponse\x127\n" +
+	"\x05offer\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistOfferR\x05offer\"?\n" +
+	"\x17GetWaitlistOfferRequest\x12$\n" +
+	"\boffer_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\aofferId\"S\n" +
+	"\x18GetWaitlistOfferResponse\x127\n" +
+	"\x05offer\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistOfferR\x05offer\"\x90\x01\n" +
 	"\x19ListWaitlistOffersRequest\x12&\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpatientId\x12K\n" +
@@ -1264,11 +1615,14 @@ const file_upright_booking_v1_waitlist_service_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12$\n" +
 	"\boffer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\aofferId\"W\n" +
 	"\x1cDeclineWaitlistOfferResponse\x127\n" +
-	"\x05offer\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistOfferR\x05offer2\xc9\b\n" +
+	"\x05offer\x18\x01 \x01(\v2!.upright.booking.v1.WaitlistOfferR\x05offer2\xf4\f\n" +
 	"\x0fWaitlistService\x12\xb0\x01\n" +
 	"\x13CreateWaitlistEntry\x12..upright.booking.v1.CreateWaitlistEntryRequest\x1a/.upright.booking.v1.CreateWaitlistEntryResponse\"8\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02):\x01*b\x0ewaitlist_entry\"\x14/v1/waitlist-entries\x12\x9d\x01\n" +
 	"\x13ListWaitlistEntries\x12..upright.booking.v1.ListWaitlistEntriesRequest\x1a/.upright.booking.v1.ListWaitlistEntriesResponse\"%\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/waitlist-entries\x12\xd3\x01\n" +
-	"\x15WithdrawWaitlistEntry\x120.upright.booking.v1.WithdrawWaitlistEntryRequest\x1a1.upright.booking.v1.WithdrawWaitlistEntryResponse\"U\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02F:\x01*b\x0ewaitlist_entry\"1/v1/waitlist-entries/{waitlist_entry_id}:withdraw\x12\x99\x01\n" +
+	"\x15WithdrawWaitlistEntry\x120.upright.booking.v1.WithdrawWaitlistEntryRequest\x1a1.upright.booking.v1.WithdrawWaitlistEntryResponse\"U\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02F:\x01*b\x0ewaitlist_entry\"1/v1/waitlist-entries/{waitlist_entry_id}:withdraw\x12\xc3\x01\n" +
+	"\x13UpdateWaitlistEntry\x12..upright.booking.v1.UpdateWaitlistEntryRequest\x1a/.upright.booking.v1.UpdateWaitlistEntryResponse\"K\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02=:\x01*b\x0ewaitlist_entry2(/v1/waitlist-entries/{waitlist_entry_id}\x12\xba\x01\n" +
+	"\x11OfferWaitlistTime\x12,.upright.booking.v1.OfferWaitlistTimeRequest\x1a-.upright.booking.v1.OfferWaitlistTimeResponse\"H\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02::\x01*b\x05offer\"./v1/waitlist-entries/{waitlist_entry_id}:offer\x12\xa5\x01\n" +
+	"\x10GetWaitlistOffer\x12+.upright.booking.v1.GetWaitlistOfferRequest\x1a,.upright.booking.v1.GetWaitlistOfferResponse\"6\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02'b\x05offer\x12\x1e/v1/waitlist-offers/{offer_id}\x12\x99\x01\n" +
 	"\x12ListWaitlistOffers\x12-.upright.booking.v1.ListWaitlistOffersRequest\x1a..upright.booking.v1.ListWaitlistOffersResponse\"$\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/waitlist-offers\x12\xb1\x01\n" +
 	"\x13AcceptWaitlistOffer\x12..upright.booking.v1.AcceptWaitlistOfferRequest\x1a/.upright.booking.v1.AcceptWaitlistOfferResponse\"9\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/waitlist-offers/{offer_id}:accept\x12\xbc\x01\n" +
 	"\x14DeclineWaitlistOffer\x12/.upright.booking.v1.DeclineWaitlistOfferRequest\x1a0.upright.booking.v1.DeclineWaitlistOfferResponse\"A\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x022:\x01*b\x05offer\"&/v1/waitlist-offers/{offer_id}:declineB\xe5\x01\n" +
@@ -1286,7 +1640,7 @@ func file_upright_booking_v1_waitlist_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_waitlist_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_waitlist_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_upright_booking_v1_waitlist_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_upright_booking_v1_waitlist_service_proto_goTypes = []any{
 	(*WaitlistEntry)(nil),                 // 0: upright.booking.v1.WaitlistEntry
 	(*WaitlistOffer)(nil),                 // 1: upright.booking.v1.WaitlistOffer
@@ -1296,45 +1650,61 @@ var file_upright_booking_v1_waitlist_service_proto_goTypes = []any{
 	(*ListWaitlistEntriesResponse)(nil),   // 5: upright.booking.v1.ListWaitlistEntriesResponse
 	(*WithdrawWaitlistEntryRequest)(nil),  // 6: upright.booking.v1.WithdrawWaitlistEntryRequest
 	(*WithdrawWaitlistEntryResponse)(nil), // 7: upright.booking.v1.WithdrawWaitlistEntryResponse
-	(*ListWaitlistOffersRequest)(nil),     // 8: upright.booking.v1.ListWaitlistOffersRequest
-	(*ListWaitlistOffersResponse)(nil),    // 9: upright.booking.v1.ListWaitlistOffersResponse
-	(*AcceptWaitlistOfferRequest)(nil),    // 10: upright.booking.v1.AcceptWaitlistOfferRequest
-	(*AcceptWaitlistOfferResponse)(nil),   // 11: upright.booking.v1.AcceptWaitlistOfferResponse
-	(*DeclineWaitlistOfferRequest)(nil),   // 12: upright.booking.v1.DeclineWaitlistOfferRequest
-	(*DeclineWaitlistOfferResponse)(nil),  // 13: upright.booking.v1.DeclineWaitlistOfferResponse
-	(*timestamppb.Timestamp)(nil),         // 14: google.protobuf.Timestamp
-	(*Appointment)(nil),                   // 15: upright.booking.v1.Appointment
+	(*UpdateWaitlistEntryRequest)(nil),    // 8: upright.booking.v1.UpdateWaitlistEntryRequest
+	(*UpdateWaitlistEntryResponse)(nil),   // 9: upright.booking.v1.UpdateWaitlistEntryResponse
+	(*OfferWaitlistTimeRequest)(nil),      // 10: upright.booking.v1.OfferWaitlistTimeRequest
+	(*OfferWaitlistTimeResponse)(nil),     // 11: upright.booking.v1.OfferWaitlistTimeResponse
+	(*GetWaitlistOfferRequest)(nil),       // 12: upright.booking.v1.GetWaitlistOfferRequest
+	(*GetWaitlistOfferResponse)(nil),      // 13: upright.booking.v1.GetWaitlistOfferResponse
+	(*ListWaitlistOffersRequest)(nil),     // 14: upright.booking.v1.ListWaitlistOffersRequest
+	(*ListWaitlistOffersResponse)(nil),    // 15: upright.booking.v1.ListWaitlistOffersResponse
+	(*AcceptWaitlistOfferRequest)(nil),    // 16: upright.booking.v1.AcceptWaitlistOfferRequest
+	(*AcceptWaitlistOfferResponse)(nil),   // 17: upright.booking.v1.AcceptWaitlistOfferResponse
+	(*DeclineWaitlistOfferRequest)(nil),   // 18: upright.booking.v1.DeclineWaitlistOfferRequest
+	(*DeclineWaitlistOfferResponse)(nil),  // 19: upright.booking.v1.DeclineWaitlistOfferResponse
+	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
+	(*Appointment)(nil),                   // 21: upright.booking.v1.Appointment
 }
 var file_upright_booking_v1_waitlist_service_proto_depIdxs = []int32{
-	14, // 0: upright.booking.v1.WaitlistEntry.create_time:type_name -> google.protobuf.Timestamp
-	14, // 1: upright.booking.v1.WaitlistOffer.start_time:type_name -> google.protobuf.Timestamp
-	14, // 2: upright.booking.v1.WaitlistOffer.end_time:type_name -> google.protobuf.Timestamp
-	14, // 3: upright.booking.v1.WaitlistOffer.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 4: upright.booking.v1.WaitlistOffer.create_time:type_name -> google.protobuf.Timestamp
+	20, // 0: upright.booking.v1.WaitlistEntry.create_time:type_name -> google.protobuf.Timestamp
+	20, // 1: upright.booking.v1.WaitlistOffer.start_time:type_name -> google.protobuf.Timestamp
+	20, // 2: upright.booking.v1.WaitlistOffer.end_time:type_name -> google.protobuf.Timestamp
+	20, // 3: upright.booking.v1.WaitlistOffer.expire_time:type_name -> google.protobuf.Timestamp
+	20, // 4: upright.booking.v1.WaitlistOffer.create_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: upright.booking.v1.CreateWaitlistEntryResponse.waitlist_entry:type_name -> upright.booking.v1.WaitlistEntry
 	0,  // 6: upright.booking.v1.ListWaitlistEntriesResponse.waitlist_entries:type_name -> upright.booking.v1.WaitlistEntry
 	0,  // 7: upright.booking.v1.WithdrawWaitlistEntryResponse.waitlist_entry:type_name -> upright.booking.v1.WaitlistEntry
-	1,  // 8: upright.booking.v1.ListWaitlistOffersResponse.offers:type_name -> upright.booking.v1.WaitlistOffer
-	1,  // 9: upright.booking.v1.AcceptWaitlistOfferResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
-	15, // 10: upright.booking.v1.AcceptWaitlistOfferResponse.appointment:type_name -> upright.booking.v1.Appointment
-	1,  // 11: upright.booking.v1.DeclineWaitlistOfferResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
-	2,  // 12: upright.booking.v1.WaitlistService.CreateWaitlistEntry:input_type -> upright.booking.v1.CreateWaitlistEntryRequest
-	4,  // 13: upright.booking.v1.WaitlistService.ListWaitlistEntries:input_type -> upright.booking.v1.ListWaitlistEntriesRequest
-	6,  // 14: upright.booking.v1.WaitlistService.WithdrawWaitlistEntry:input_type -> upright.booking.v1.WithdrawWaitlistEntryRequest
-	8,  // 15: upright.booking.v1.WaitlistService.ListWaitlistOffers:input_type -> upright.booking.v1.ListWaitlistOffersRequest
-	10, // 16: upright.booking.v1.WaitlistService.AcceptWaitlistOffer:input_type -> upright.booking.v1.AcceptWaitlistOfferRequest
-	12, // 17: upright.booking.v1.WaitlistService.DeclineWaitlistOffer:input_type -> upright.booking.v1.DeclineWaitlistOfferRequest
-	3,  // 18: upright.booking.v1.WaitlistService.CreateWaitlistEntry:output_type -> upright.booking.v1.CreateWaitlistEntryResponse
-	5,  // 19: upright.booking.v1.WaitlistService.ListWaitlistEntries:output_type -> upright.booking.v1.ListWaitlistEntriesResponse
-	7,  // 20: upright.booking.v1.WaitlistService.WithdrawWaitlistEntry:output_type -> upright.booking.v1.WithdrawWaitlistEntryResponse
-	9,  // 21: upright.booking.v1.WaitlistService.ListWaitlistOffers:output_type -> upright.booking.v1.ListWaitlistOffersResponse
-	11, // 22: upright.booking.v1.WaitlistService.AcceptWaitlistOffer:output_type -> upright.booking.v1.AcceptWaitlistOfferResponse
-	13, // 23: upright.booking.v1.WaitlistService.DeclineWaitlistOffer:output_type -> upright.booking.v1.DeclineWaitlistOfferResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 8: upright.booking.v1.UpdateWaitlistEntryResponse.waitlist_entry:type_name -> upright.booking.v1.WaitlistEntry
+	20, // 9: upright.booking.v1.OfferWaitlistTimeRequest.start_time:type_name -> google.protobuf.Timestamp
+	1,  // 10: upright.booking.v1.OfferWaitlistTimeResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
+	1,  // 11: upright.booking.v1.GetWaitlistOfferResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
+	1,  // 12: upright.booking.v1.ListWaitlistOffersResponse.offers:type_name -> upright.booking.v1.WaitlistOffer
+	1,  // 13: upright.booking.v1.AcceptWaitlistOfferResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
+	21, // 14: upright.booking.v1.AcceptWaitlistOfferResponse.appointment:type_name -> upright.booking.v1.Appointment
+	1,  // 15: upright.booking.v1.DeclineWaitlistOfferResponse.offer:type_name -> upright.booking.v1.WaitlistOffer
+	2,  // 16: upright.booking.v1.WaitlistService.CreateWaitlistEntry:input_type -> upright.booking.v1.CreateWaitlistEntryRequest
+	4,  // 17: upright.booking.v1.WaitlistService.ListWaitlistEntries:input_type -> upright.booking.v1.ListWaitlistEntriesRequest
+	6,  // 18: upright.booking.v1.WaitlistService.WithdrawWaitlistEntry:input_type -> upright.booking.v1.WithdrawWaitlistEntryRequest
+	8,  // 19: upright.booking.v1.WaitlistService.UpdateWaitlistEntry:input_type -> upright.booking.v1.UpdateWaitlistEntryRequest
+	10, // 20: upright.booking.v1.WaitlistService.OfferWaitlistTime:input_type -> upright.booking.v1.OfferWaitlistTimeRequest
+	12, // 21: upright.booking.v1.WaitlistService.GetWaitlistOffer:input_type -> upright.booking.v1.GetWaitlistOfferRequest
+	14, // 22: upright.booking.v1.WaitlistService.ListWaitlistOffers:input_type -> upright.booking.v1.ListWaitlistOffersRequest
+	16, // 23: upright.booking.v1.WaitlistService.AcceptWaitlistOffer:input_type -> upright.booking.v1.AcceptWaitlistOfferRequest
+	18, // 24: upright.booking.v1.WaitlistService.DeclineWaitlistOffer:input_type -> upright.booking.v1.DeclineWaitlistOfferRequest
+	3,  // 25: upright.booking.v1.WaitlistService.CreateWaitlistEntry:output_type -> upright.booking.v1.CreateWaitlistEntryResponse
+	5,  // 26: upright.booking.v1.WaitlistService.ListWaitlistEntries:output_type -> upright.booking.v1.ListWaitlistEntriesResponse
+	7,  // 27: upright.booking.v1.WaitlistService.WithdrawWaitlistEntry:output_type -> upright.booking.v1.WithdrawWaitlistEntryResponse
+	9,  // 28: upright.booking.v1.WaitlistService.UpdateWaitlistEntry:output_type -> upright.booking.v1.UpdateWaitlistEntryResponse
+	11, // 29: upright.booking.v1.WaitlistService.OfferWaitlistTime:output_type -> upright.booking.v1.OfferWaitlistTimeResponse
+	13, // 30: upright.booking.v1.WaitlistService.GetWaitlistOffer:output_type -> upright.booking.v1.GetWaitlistOfferResponse
+	15, // 31: upright.booking.v1.WaitlistService.ListWaitlistOffers:output_type -> upright.booking.v1.ListWaitlistOffersResponse
+	17, // 32: upright.booking.v1.WaitlistService.AcceptWaitlistOffer:output_type -> upright.booking.v1.AcceptWaitlistOfferResponse
+	19, // 33: upright.booking.v1.WaitlistService.DeclineWaitlistOffer:output_type -> upright.booking.v1.DeclineWaitlistOfferResponse
+	25, // [25:34] is the sub-list for method output_type
+	16, // [16:25] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_waitlist_service_proto_init() }
@@ -1349,7 +1719,7 @@ func file_upright_booking_v1_waitlist_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_waitlist_service_proto_rawDesc), len(file_upright_booking_v1_waitlist_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

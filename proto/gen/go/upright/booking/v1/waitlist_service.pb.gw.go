@@ -142,6 +142,135 @@ func local_request_WaitlistService_WithdrawWaitlistEntry_0(ctx context.Context, 
 	return msg, metadata, err
 }
 
+func request_WaitlistService_UpdateWaitlistEntry_0(ctx context.Context, marshaler runtime.Marshaler, client WaitlistServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UpdateWaitlistEntryRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["waitlist_entry_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "waitlist_entry_id")
+	}
+	protoReq.WaitlistEntryId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "waitlist_entry_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.UpdateWaitlistEntry(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_WaitlistService_UpdateWaitlistEntry_0(ctx context.Context, marshaler runtime.Marshaler, server WaitlistServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UpdateWaitlistEntryRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["waitlist_entry_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "waitlist_entry_id")
+	}
+	protoReq.WaitlistEntryId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "waitlist_entry_id", err)
+	}
+	msg, err := server.UpdateWaitlistEntry(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_WaitlistService_OfferWaitlistTime_0(ctx context.Context, marshaler runtime.Marshaler, client WaitlistServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq OfferWaitlistTimeRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["waitlist_entry_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "waitlist_entry_id")
+	}
+	protoReq.WaitlistEntryId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "waitlist_entry_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.OfferWaitlistTime(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_WaitlistService_OfferWaitlistTime_0(ctx context.Context, marshaler runtime.Marshaler, server WaitlistServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq OfferWaitlistTimeRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["waitlist_entry_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "waitlist_entry_id")
+	}
+	protoReq.WaitlistEntryId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "waitlist_entry_id", err)
+	}
+	msg, err := server.OfferWaitlistTime(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_WaitlistService_GetWaitlistOffer_0(ctx context.Context, marshaler runtime.Marshaler, client WaitlistServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetWaitlistOfferRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["offer_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "offer_id")
+	}
+	protoReq.OfferId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "offer_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetWaitlistOffer(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_WaitlistService_GetWaitlistOffer_0(ctx context.Context, marshaler runtime.Marshaler, server WaitlistServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetWaitlistOfferRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["offer_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "offer_id")
+	}
+	protoReq.OfferId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "offer_id", err)
+	}
+	msg, err := server.GetWaitlistOffer(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_WaitlistService_ListWaitlistOffers_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_WaitlistService_ListWaitlistOffers_0(ctx context.Context, marshaler runtime.Marshaler, client WaitlistServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -333,6 +462,66 @@ func RegisterWaitlistServiceHandlerServer(ctx context.Context, mux *runtime.Serv
 		}
 		forward_WaitlistService_WithdrawWaitlistEntry_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_WithdrawWaitlistEntry_0{resp.(*WithdrawWaitlistEntryResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPatch, pattern_WaitlistService_UpdateWaitlistEntry_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/UpdateWaitlistEntry", runtime.WithHTTPPathPattern("/v1/waitlist-entries/{waitlist_entry_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_WaitlistService_UpdateWaitlistEntry_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_UpdateWaitlistEntry_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_UpdateWaitlistEntry_0{resp.(*UpdateWaitlistEntryResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_WaitlistService_OfferWaitlistTime_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/OfferWaitlistTime", runtime.WithHTTPPathPattern("/v1/waitlist-entries/{waitlist_entry_id}:offer"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_WaitlistService_OfferWaitlistTime_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_OfferWaitlistTime_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_OfferWaitlistTime_0{resp.(*OfferWaitlistTimeResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_WaitlistService_GetWaitlistOffer_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/GetWaitlistOffer", runtime.WithHTTPPathPattern("/v1/waitlist-offers/{offer_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_WaitlistService_GetWaitlistOffer_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_GetWaitlistOffer_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_GetWaitlistOffer_0{resp.(*GetWaitlistOfferResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_WaitlistService_ListWaitlistOffers_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -484,6 +673,57 @@ func RegisterWaitlistServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 		}
 		forward_WaitlistService_WithdrawWaitlistEntry_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_WithdrawWaitlistEntry_0{resp.(*WithdrawWaitlistEntryResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPatch, pattern_WaitlistService_UpdateWaitlistEntry_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/UpdateWaitlistEntry", runtime.WithHTTPPathPattern("/v1/waitlist-entries/{waitlist_entry_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_WaitlistService_UpdateWaitlistEntry_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_UpdateWaitlistEntry_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_UpdateWaitlistEntry_0{resp.(*UpdateWaitlistEntryResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_WaitlistService_OfferWaitlistTime_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/OfferWaitlistTime", runtime.WithHTTPPathPattern("/v1/waitlist-entries/{waitlist_entry_id}:offer"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_WaitlistService_OfferWaitlistTime_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_OfferWaitlistTime_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_OfferWaitlistTime_0{resp.(*OfferWaitlistTimeResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_WaitlistService_GetWaitlistOffer_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.WaitlistService/GetWaitlistOffer", runtime.WithHTTPPathPattern("/v1/waitlist-offers/{offer_id}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_WaitlistService_GetWaitlistOffer_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_WaitlistService_GetWaitlistOffer_0(annotatedContext, mux, outboundMarshaler, w, req, response_WaitlistService_GetWaitlistOffer_0{resp.(*GetWaitlistOfferResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_WaitlistService_ListWaitlistOffers_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -556,6 +796,33 @@ func (m response_WaitlistService_WithdrawWaitlistEntry_0) XXX_ResponseBody() int
 	return response.WaitlistEntry
 }
 
+type response_WaitlistService_UpdateWaitlistEntry_0 struct {
+	*UpdateWaitlistEntryResponse
+}
+
+func (m response_WaitlistService_UpdateWaitlistEntry_0) XXX_ResponseBody() interface{} {
+	response := m.UpdateWaitlistEntryResponse
+	return response.WaitlistEntry
+}
+
+type response_WaitlistService_OfferWaitlistTime_0 struct {
+	*OfferWaitlistTimeResponse
+}
+
+func (m response_WaitlistService_OfferWaitlistTime_0) XXX_ResponseBody() interface{} {
+	response := m.OfferWaitlistTimeResponse
+	return response.Offer
+}
+
+type response_WaitlistService_GetWaitlistOffer_0 struct {
+	*GetWaitlistOfferResponse
+}
+
+func (m response_WaitlistService_GetWaitlistOffer_0) XXX_ResponseBody() interface{} {
+	response := m.GetWaitlistOfferResponse
+	return response.Offer
+}
+
 type response_WaitlistService_DeclineWaitlistOffer_0 struct {
 	*DeclineWaitlistOfferResponse
 }
@@ -569,6 +836,9 @@ var (
 	pattern_WaitlistService_CreateWaitlistEntry_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "waitlist-entries"}, ""))
 	pattern_WaitlistService_ListWaitlistEntries_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "waitlist-entries"}, ""))
 	pattern_WaitlistService_WithdrawWaitlistEntry_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-entries", "waitlist_entry_id"}, "withdraw"))
+	pattern_WaitlistService_UpdateWaitlistEntry_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-entries", "waitlist_entry_id"}, ""))
+	pattern_WaitlistService_OfferWaitlistTime_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-entries", "waitlist_entry_id"}, "offer"))
+	pattern_WaitlistService_GetWaitlistOffer_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-offers", "offer_id"}, ""))
 	pattern_WaitlistService_ListWaitlistOffers_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "waitlist-offers"}, ""))
 	pattern_WaitlistService_AcceptWaitlistOffer_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-offers", "offer_id"}, "accept"))
 	pattern_WaitlistService_DeclineWaitlistOffer_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "waitlist-offers", "offer_id"}, "decline"))
@@ -578,6 +848,9 @@ var (
 	forward_WaitlistService_CreateWaitlistEntry_0   = runtime.ForwardResponseMessage
 	forward_WaitlistService_ListWaitlistEntries_0   = runtime.ForwardResponseMessage
 	forward_WaitlistService_WithdrawWaitlistEntry_0 = runtime.ForwardResponseMessage
+	forward_WaitlistService_UpdateWaitlistEntry_0   = runtime.ForwardResponseMessage
+	forward_WaitlistService_OfferWaitlistTime_0     = runtime.ForwardResponseMessage
+	forward_WaitlistService_GetWaitlistOffer_0      = runtime.ForwardResponseMessage
 	forward_WaitlistService_ListWaitlistOffers_0    = runtime.ForwardResponseMessage
 	forward_WaitlistService_AcceptWaitlistOffer_0   = runtime.ForwardResponseMessage
 	forward_WaitlistService_DeclineWaitlistOffer_0  = runtime.ForwardResponseMessage

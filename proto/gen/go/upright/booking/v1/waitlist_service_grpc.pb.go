@@ -22,6 +22,9 @@ const (
 	WaitlistService_CreateWaitlistEntry_FullMethodName   = "/upright.booking.v1.WaitlistService/CreateWaitlistEntry"
 	WaitlistService_ListWaitlistEntries_FullMethodName   = "/upright.booking.v1.WaitlistService/ListWaitlistEntries"
 	WaitlistService_WithdrawWaitlistEntry_FullMethodName = "/upright.booking.v1.WaitlistService/WithdrawWaitlistEntry"
+	WaitlistService_UpdateWaitlistEntry_FullMethodName   = "/upright.booking.v1.WaitlistService/UpdateWaitlistEntry"
+	WaitlistService_OfferWaitlistTime_FullMethodName     = "/upright.booking.v1.WaitlistService/OfferWaitlistTime"
+	WaitlistService_GetWaitlistOffer_FullMethodName      = "/upright.booking.v1.WaitlistService/GetWaitlistOffer"
 	WaitlistService_ListWaitlistOffers_FullMethodName    = "/upright.booking.v1.WaitlistService/ListWaitlistOffers"
 	WaitlistService_AcceptWaitlistOffer_FullMethodName   = "/upright.booking.v1.WaitlistService/AcceptWaitlistOffer"
 	WaitlistService_DeclineWaitlistOffer_FullMethodName  = "/upright.booking.v1.WaitlistService/DeclineWaitlistOffer"
@@ -46,6 +49,18 @@ type WaitlistServiceClient interface {
 	// WithdrawWaitlistEntry takes a patient off the waitlist; an open offer ends with it. Doing it
 	// again changes nothing. NOT_WAITING once a time was booked.
 	WithdrawWaitlistEntry(ctx context.Context, in *WithdrawWaitlistEntryRequest, opts ...grpc.CallOption) (*WithdrawWaitlistEntryResponse, error)
+	// UpdateWaitlistEntry changes the priority of an entry, and with it the patient's place in the
+	// line. NOT_WAITING once a time was booked or the patient was taken off; VERSION_MISMATCH for
+	// another etag.
+	UpdateWaitlistEntry(ctx context.Context, in *UpdateWaitlistEntryRequest, opts ...grpc.CallOption) (*UpdateWaitlistEntryResponse, error)
+	// OfferWaitlistTime offers a patient who waits a free time out of turn: the one that is named,
+	// or the first that suits the wishes. NOT_WAITING unless the patient waits without an open
+	// offer, NO_TIME when nothing that suits is free, TOO_SOON when the visit would start before
+	// there is time for an answer, and the refusals of a hold.
+	OfferWaitlistTime(ctx context.Context, in *OfferWaitlistTimeRequest, opts ...grpc.CallOption) (*OfferWaitlistTimeResponse, error)
+	// GetWaitlistOffer returns an offer as it stands. NOT_FOUND for one that the caller may not
+	// know of.
+	GetWaitlistOffer(ctx context.Context, in *GetWaitlistOfferRequest, opts ...grpc.CallOption) (*GetWaitlistOfferResponse, error)
 	// ListWaitlistOffers returns offers, newest first. Patients get their own only.
 	ListWaitlistOffers(ctx context.Context, in *ListWaitlistOffersRequest, opts ...grpc.CallOption) (*ListWaitlistOffersResponse, error)
 	// AcceptWaitlistOffer books the time that was offered. Accepting again returns the same
@@ -89,6 +104,36 @@ func (c *waitlistServiceClient) WithdrawWaitlistEntry(ctx context.Context, in *W
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WithdrawWaitlistEntryResponse)
 	err := c.cc.Invoke(ctx, WaitlistService_WithdrawWaitlistEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *waitlistServiceClient) UpdateWaitlistEntry(ctx context.Context, in *UpdateWaitlistEntryRequest, opts ...grpc.CallOption) (*UpdateWaitlistEntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateWaitlistEntryResponse)
+	err := c.cc.Invoke(ctx, WaitlistService_UpdateWaitlistEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *waitlistServiceClient) OfferWaitlistTime(ctx context.Context, in *OfferWaitlistTimeRequest, opts ...grpc.CallOption) (*OfferWaitlistTimeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OfferWaitlistTimeResponse)
+	err := c.cc.Invoke(ctx, WaitlistService_OfferWaitlistTime_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *waitlistServiceClient) GetWaitlistOffer(ctx context.Context, in *GetWaitlistOfferRequest, opts ...grpc.CallOption) (*GetWaitlistOfferResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetWaitlistOfferResponse)
+	err := c.cc.Invoke(ctx, WaitlistService_GetWaitlistOffer_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +189,18 @@ type WaitlistServiceServer interface {
 	// WithdrawWaitlistEntry takes a patient off the waitlist; an open offer ends with it. Doing it
 	// again changes nothing. NOT_WAITING once a time was booked.
 	WithdrawWaitlistEntry(context.Context, *WithdrawWaitlistEntryRequest) (*WithdrawWaitlistEntryResponse, error)
+	// UpdateWaitlistEntry changes the priority of an entry, and with it the patient's place in the
+	// line. NOT_WAITING once a time was booked or the patient was taken off; VERSION_MISMATCH for
+	// another etag.
+	UpdateWaitlistEntry(context.Context, *UpdateWaitlistEntryRequest) (*UpdateWaitlistEntryResponse, error)
+	// OfferWaitlistTime offers a patient who waits a free time out of turn: the one that is named,
+	// or the first that suits the wishes. NOT_WAITING unless the patient waits without an open
+	// offer, NO_TIME when nothing that suits is free, TOO_SOON when the visit would start before
+	// there is time for an answer, and the refusals of a hold.
+	OfferWaitlistTime(context.Context, *OfferWaitlistTimeRequest) (*OfferWaitlistTimeResponse, error)
+	// GetWaitlistOffer returns an offer as it stands. NOT_FOUND for one that the caller may not
+	// know of.
+	GetWaitlistOffer(context.Context, *GetWaitlistOfferRequest) (*GetWaitlistOfferResponse, error)
 	// ListWaitlistOffers returns offers, newest first. Patients get their own only.
 	ListWaitlistOffers(context.Context, *ListWaitlistOffersRequest) (*ListWaitlistOffersResponse, error)
 	// AcceptWaitlistOffer books the time that was offered. Accepting again returns the same
@@ -171,6 +228,15 @@ func (UnimplementedWaitlistServiceServer) ListWaitlistEntries(context.Context, *
 }
 func (UnimplementedWaitlistServiceServer) WithdrawWaitlistEntry(context.Context, *WithdrawWaitlistEntryRequest) (*WithdrawWaitlistEntryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawWaitlistEntry not implemented")
+}
+func (UnimplementedWaitlistServiceServer) UpdateWaitlistEntry(context.Context, *UpdateWaitlistEntryRequest) (*UpdateWaitlistEntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateWaitlistEntry not implemented")
+}
+func (UnimplementedWaitlistServiceServer) OfferWaitlistTime(context.Context, *OfferWaitlistTimeRequest) (*OfferWaitlistTimeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OfferWaitlistTime not implemented")
+}
+func (UnimplementedWaitlistServiceServer) GetWaitlistOffer(context.Context, *GetWaitlistOfferRequest) (*GetWaitlistOfferResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetWaitlistOffer not implemented")
 }
 func (UnimplementedWaitlistServiceServer) ListWaitlistOffers(context.Context, *ListWaitlistOffersRequest) (*ListWaitlistOffersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWaitlistOffers not implemented")
@@ -256,6 +322,60 @@ func _WaitlistService_WithdrawWaitlistEntry_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WaitlistService_UpdateWaitlistEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateWaitlistEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WaitlistServiceServer).UpdateWaitlistEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WaitlistService_UpdateWaitlistEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WaitlistServiceServer).UpdateWaitlistEntry(ctx, req.(*UpdateWaitlistEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WaitlistService_OfferWaitlistTime_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OfferWaitlistTimeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WaitlistServiceServer).OfferWaitlistTime(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WaitlistService_OfferWaitlistTime_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WaitlistServiceServer).OfferWaitlistTime(ctx, req.(*OfferWaitlistTimeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WaitlistService_GetWaitlistOffer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetWaitlistOfferRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WaitlistServiceServer).GetWaitlistOffer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WaitlistService_GetWaitlistOffer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WaitlistServiceServer).GetWaitlistOffer(ctx, req.(*GetWaitlistOfferRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WaitlistService_ListWaitlistOffers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListWaitlistOffersRequest)
 	if err := dec(in); err != nil {
@@ -328,6 +448,18 @@ var WaitlistService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawWaitlistEntry",
 			Handler:    _WaitlistService_WithdrawWaitlistEntry_Handler,
+		},
+		{
+			MethodName: "UpdateWaitlistEntry",
+			Handler:    _WaitlistService_UpdateWaitlistEntry_Handler,
+		},
+		{
+			MethodName: "OfferWaitlistTime",
+			Handler:    _WaitlistService_OfferWaitlistTime_Handler,
+		},
+		{
+			MethodName: "GetWaitlistOffer",
+			Handler:    _WaitlistService_GetWaitlistOffer_Handler,
 		},
 		{
 			MethodName: "ListWaitlistOffers",
