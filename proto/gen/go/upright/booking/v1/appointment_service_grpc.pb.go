@@ -54,9 +54,12 @@ type AppointmentServiceClient interface {
 	// GetAppointment returns one appointment.
 	GetAppointment(ctx context.Context, in *GetAppointmentRequest, opts ...grpc.CallOption) (*GetAppointmentResponse, error)
 	// RescheduleAppointment moves an appointment, or leaves it as it was: the old time is
-	// given up only with the new one booked. NOT_RESCHEDULABLE once it has begun or ended.
+	// given up only with the new one booked. NOT_RESCHEDULABLE once it has begun or ended,
+	// LATE_CHANGE for a patient after the type's cancel notice, where the clinic's policy refuses
+	// that, with the clinic's telephone number.
 	RescheduleAppointment(ctx context.Context, in *RescheduleAppointmentRequest, opts ...grpc.CallOption) (*RescheduleAppointmentResponse, error)
-	// CancelAppointment frees the time. NOT_CANCELLABLE once it has begun or ended.
+	// CancelAppointment frees the time. NOT_CANCELLABLE once it has begun or ended, LATE_CHANGE as
+	// for a move.
 	CancelAppointment(ctx context.Context, in *CancelAppointmentRequest, opts ...grpc.CallOption) (*CancelAppointmentResponse, error)
 	// UndoCancelAppointment books a cancelled appointment again, within three minutes and if
 	// its time is still free. UNDO_TOO_LATE, NOT_CANCELLED, or any refusal of a booking.
@@ -241,9 +244,12 @@ type AppointmentServiceServer interface {
 	// GetAppointment returns one appointment.
 	GetAppointment(context.Context, *GetAppointmentRequest) (*GetAppointmentResponse, error)
 	// RescheduleAppointment moves an appointment, or leaves it as it was: the old time is
-	// given up only with the new one booked. NOT_RESCHEDULABLE once it has begun or ended.
+	// given up only with the new one booked. NOT_RESCHEDULABLE once it has begun or ended,
+	// LATE_CHANGE for a patient after the type's cancel notice, where the clinic's policy refuses
+	// that, with the clinic's telephone number.
 	RescheduleAppointment(context.Context, *RescheduleAppointmentRequest) (*RescheduleAppointmentResponse, error)
-	// CancelAppointment frees the time. NOT_CANCELLABLE once it has begun or ended.
+	// CancelAppointment frees the time. NOT_CANCELLABLE once it has begun or ended, LATE_CHANGE as
+	// for a move.
 	CancelAppointment(context.Context, *CancelAppointmentRequest) (*CancelAppointmentResponse, error)
 	// UndoCancelAppointment books a cancelled appointment again, within three minutes and if
 	// its time is still free. UNDO_TOO_LATE, NOT_CANCELLED, or any refusal of a booking.
