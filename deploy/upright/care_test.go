@@ -162,27 +162,6 @@ func careReferrals(t *testing.T, s *stack, h *house) {
 	}
 }
 
-// structure lists what is wrong with a page for those who cannot see it, or see it small.
-const structure = `(() => {
-	const wrong = [], seen = new Set();
-	for (const e of document.querySelectorAll('[id]')) { if (seen.has(e.id)) wrong.push('id twice: ' + e.id); seen.add(e.id); }
-	if (document.querySelectorAll('h1').length !== 1) wrong.push('not one h1');
-	let level = 1;
-	for (const e of document.querySelectorAll('main h1, main h2, main h3, main h4')) {
-		const n = Number(e.tagName[1]); if (n > level + 1) wrong.push('a level is left out before: ' + e.textContent); level = n;
-		if (!e.textContent.trim()) wrong.push('an empty heading');
-	}
-	for (const e of document.querySelectorAll('main input:not([type=hidden]), main select, main textarea'))
-		if (!e.labels.length) wrong.push('without label: ' + e.name);
-	for (const e of document.querySelectorAll('main button, main a, main summary')) if (!e.textContent.trim()) wrong.push('without a name: ' + e.outerHTML);
-	for (const e of document.querySelectorAll('[aria-labelledby], [aria-describedby]'))
-		for (const id of (e.getAttribute('aria-labelledby') || e.getAttribute('aria-describedby')).trim().split(/\s+/)) if (!seen.has(id)) wrong.push('no element: ' + id);
-	if (document.querySelector('[style], main script')) wrong.push('inline style or script');
-	if (document.documentElement.scrollWidth > innerWidth) wrong.push('wider than the screen: ' + document.documentElement.scrollWidth);
-	if (/\[[a-z_]+\.[a-zA-Z_]+\]/.test(document.body.textContent)) wrong.push('a text is missing: ' + document.body.textContent.match(/\[[a-z_]+\.[a-zA-Z_]+\]/)[0]);
-	return wrong;
-})()`
-
 // carePages: the clinician's page and its forms, without JavaScript on a narrow screen.
 func carePages(t *testing.T, s *stack, h *house) {
 	id := h.patient("Page")

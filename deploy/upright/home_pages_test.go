@@ -54,7 +54,7 @@ func TestBetweenVisits(t *testing.T) {
 	staff := browse(t, false, 1200, 900)
 	do(t, staff, "sign in", signInPage(p.Address, login(t, p, "physio")))
 	do(t, staff, "the diary", chromedp.Navigate(p.Address+"/staff/patients/"+id+"/diary"), chromedp.WaitVisible("table", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
-	for _, want := range []string{"A red flag was noted", "after the garden", "STAND_ROTATE"} {
+	for _, want := range []string{"A red flag was noted", "after the garden", "Stand and turn"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the clinician does not read %q:\n%s", want, body)
 		}

@@ -214,6 +214,18 @@ type staffDiaryPage struct {
 	Programmes []*plansv1.HomeProgramme
 }
 
+// Item is what an item of the programme is called; its code when it is in force no more.
+func (p staffDiaryPage) Item(code string) string {
+	for _, programme := range p.Programmes {
+		for _, i := range programme.GetItems() {
+			if i.GetItem().GetCode() == code {
+				return i.GetItem().GetName()
+			}
+		}
+	}
+	return code
+}
+
 // staffDiary shows trend, table and adherence.
 func (s *Site) staffDiary(c *call) error {
 	id := c.path("patient_id")

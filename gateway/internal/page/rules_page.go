@@ -49,6 +49,8 @@ type ruleSetPage struct {
 	Compared  *intakev1.CompareQuestionnaireVersionResponse
 	Lowered   int
 	Rules     []ruleLine
+	// Names are what languages call themselves, by their codes.
+	Names map[string]string
 }
 
 // ruleLine is one rule in short.
@@ -70,7 +72,10 @@ func (s *Site) ruleSet(c *call) error {
 	}
 	d := ruleSetPage{
 		QuestionnaireVersion: got.GetQuestionnaireVersion(), Here: ruleSetURL(id, version), Today: c.today(clinic).String(), Clinician: c.clinician(),
-		Rules: rulesOf(got.GetQuestionnaireVersion().GetDocument()),
+		Rules: rulesOf(got.GetQuestionnaireVersion().GetDocument()), Names: map[string]string{},
+	}
+	for _, cat := range s.library.Catalogs() {
+		d.Names[cat.Lang] = cat.Name
 	}
 	if d.GetState() != "SHIPPED" && len(d.GetProblems()) == 0 {
 		d.Compared, err = s.clients.versions.CompareQuestionnaireVersion(c.ctx(), &intakev1.CompareQuestionnaireVersionRequest{QuestionnaireId: id, Version: version})
