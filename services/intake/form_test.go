@@ -178,11 +178,21 @@ func (w *world) link(id string) string {
 	if _, err := w.form.CreateResumeLink(w.reception(), &intakev1.CreateResumeLinkRequest{IntakeId: id}); err != nil {
 		w.t.Fatal(err)
 	}
-	got, err := w.form.ListOutgoingMessages(authn.WithService(w.t.Context(), "gateway", ""), &intakev1.ListOutgoingMessagesRequest{ClinicId: clinic})
-	if err != nil || len(got.GetMessages()) == 0 {
-		w.t.Fatalf("no message waits: %v", err)
+	waiting := w.waiting()
+	if len(waiting) == 0 {
+		w.t.Fatal("no message waits")
 	}
-	return strings.TrimPrefix(got.GetMessages()[0].GetLink(), "/f/")
+	return strings.TrimPrefix(waiting[0].GetLink(), "/f/")
+}
+
+// waiting are the messages that carry links, newest first, as what sends them reads them.
+func (w *world) waiting() []*intakev1.OutgoingMessage {
+	w.t.Helper()
+	got, err := w.form.ListOutgoingMessages(authn.WithService(w.t.Context(), "gateway", ""), &intakev1.ListOutgoingMessagesRequest{ClinicId: clinic})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got.GetMessages()
 }
 
 func (w *world) open(secret, name, born string) (*intakev1.OpenResumeLinkResponse, error) {

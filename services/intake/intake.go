@@ -217,7 +217,7 @@ func (s *Service) forget(ctx context.Context) error {
 		if _, err := requestid.Purge(tx, tx.Now(), forgetBatch); err != nil {
 			return err
 		}
-		return store.PurgeForms(tx)
+		return s.app.PurgeForms(tx)
 	})
 }
 

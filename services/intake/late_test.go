@@ -213,6 +213,9 @@ func TestUnfinishedFormsAreChasedOnce(t *testing.T) {
 		if text := protojson.Format(m[0]); strings.Contains(text, "cancer") || strings.Contains(text, "past") {
 			t.Error(text)
 		}
+		if !m[0].GetLinkExpireTime().AsTime().Equal(w.clock.Now().Add(-100 * time.Hour).Add(7 * 24 * time.Hour)) {
+			t.Errorf("the link is good until %v", m[0].GetLinkExpireTime().AsTime())
+		}
 		got, err := w.duty.ListIntakeMessages(w.as(typev1.Role_ROLE_ADMIN, clinicB), &intakev1.ListIntakeMessagesRequest{})
 		if err != nil || len(got.GetMessages()) != 0 {
 			t.Errorf("another clinic: %v, %v", got, err)
@@ -232,6 +235,53 @@ func TestUnfinishedFormsAreChasedOnce(t *testing.T) {
 		w.start(w.patient())
 		if n := chase(200 * time.Hour); n != 0 {
 			t.Errorf("%d although switched off", n)
+		}
+	})
+}
+
+// The reminder carries a link that is made with it, opens the form after the identity check,
+// and is nowhere else; it takes the place of a link from before, and a newer one takes its
+// place, but nobody is reminded again.
+func TestReminderCarriesALink(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		i := w.answer(w.patient(), w.start(w.patient()), map[string]any{"cancer": "past"})
+		before := w.link(i.GetIntakeId())
+		w.clock.Advance(24 * time.Hour)
+		if n, err := w.svc.ChaseDrafts(t.Context()); n != 1 || err != nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+		waiting := w.waiting()
+		if len(waiting) != 1 || waiting[0].GetKind() != "FORM_UNFINISHED" || waiting[0].GetPatientId() != patient {
+			t.Fatalf("%v", waiting)
+		}
+		text := protojson.Format(waiting[0])
+		for _, word := range []string{"Rahman", "cancer", "past", "1980"} {
+			if strings.Contains(text, word) {
+				t.Errorf("the message says %q: %s", word, text)
+			}
+		}
+		secret := strings.TrimPrefix(waiting[0].GetLink(), "/f/")
+		_, err := w.open(before, "Rahman", "1980-02-29")
+		refused(t, err, fault.Unauthenticated, "RESUME_REFUSED")
+		opened, err := w.open(secret, "Rahman", "1980-02-29")
+		if err != nil || opened.GetIntakeId() != i.GetIntakeId() {
+			t.Fatalf("%v, %v", opened, err)
+		}
+		if text := protojson.Format(w.messages()[0]); strings.Contains(text, secret) {
+			t.Error("staff read the secret of the link")
+		}
+		w.nowhere(secret, before)
+
+		fresh := w.link(i.GetIntakeId())
+		_, err = w.open(secret, "Rahman", "1980-02-29")
+		refused(t, err, fault.Unauthenticated, "RESUME_REFUSED")
+		if _, err := w.open(fresh, "Rahman", "1980-02-29"); err != nil {
+			t.Error(err)
+		}
+		w.clock.Advance(8 * 24 * time.Hour)
+		if n, err := w.svc.ChaseDrafts(t.Context()); n != 0 || err != nil || len(w.waiting()) != 0 {
+			t.Errorf("%d, %v, %v", n, err, w.waiting())
 		}
 	})
 }

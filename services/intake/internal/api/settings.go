@@ -38,9 +38,9 @@ func (s *settings) UpdateTriageSettings(ctx context.Context, in *intakev1.Update
 	return &intakev1.UpdateTriageSettingsResponse{Settings: triageSettings(got)}, nil
 }
 
-// ListIntakeMessages: see app.ListNotices.
+// ListIntakeMessages: see app.ListMessages.
 func (s *settings) ListIntakeMessages(ctx context.Context, in *intakev1.ListIntakeMessagesRequest) (*intakev1.ListIntakeMessagesResponse, error) {
-	rows, next, err := s.app.ListNotices(ctx, in.GetPageToken(), pageSize(in.GetPageSize(), 50))
+	rows, next, err := s.app.ListMessages(ctx, in.GetPageToken(), pageSize(in.GetPageSize(), 50))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *settings) ListIntakeMessages(ctx context.Context, in *intakev1.ListInta
 	for _, m := range rows {
 		out.Messages = append(out.Messages, &intakev1.IntakeMessage{
 			MessageId: m.MessageID, Kind: m.Kind, PatientId: m.PatientID, AccountId: m.AccountID, IntakeId: m.IntakeID, TaskId: m.TaskID,
-			LanguageCode: m.Language, CreateTime: timestamp(m.CreatedAt),
+			LanguageCode: m.Language, CreateTime: timestamp(m.CreatedAt), LinkExpireTime: timestamp(m.ExpiresAt),
 		})
 	}
 	return out, nil

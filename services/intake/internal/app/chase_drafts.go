@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -22,7 +23,8 @@ const (
 )
 
 // ChaseDrafts makes a message for each patient who left the newest form unfinished: once for
-// a form, without anything that was answered. One with an urgent finding is the clinic's to
+// a form, with a link to go on that is made now and takes the place of any before, without a
+// name or anything that was answered. One with an urgent finding is the clinic's to
 // call, and not reminded. It returns how many messages were made, and what failed; the others
 // are tried all the same.
 func (a *App) ChaseDrafts(ctx context.Context) (int, error) {
@@ -36,9 +38,9 @@ func (a *App) ChaseDrafts(ctx context.Context) (int, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		made := false
+		made, secret := false, rand.Text()
 		one := a.db.Write(authn.WithService(ctx, Service, k.ClinicID), func(tx *sqldb.Tx) (err error) {
-			made, err = chase(authn.WithService(ctx, Service, k.ClinicID), tx, k)
+			made, err = chase(authn.WithService(ctx, Service, k.ClinicID), tx, k, secret)
 			return err
 		})
 		if one != nil {
@@ -53,7 +55,7 @@ func (a *App) ChaseDrafts(ctx context.Context) (int, error) {
 	return count, err
 }
 
-func chase(ctx context.Context, tx *sqldb.Tx, k store.DraftKey) (bool, error) {
+func chase(ctx context.Context, tx *sqldb.Tx, k store.DraftKey, secret string) (bool, error) {
 	i, ok, err := store.LockIntake(tx, k.ClinicID, k.IntakeID)
 	if err != nil || !ok || i.State != Draft {
 		return false, err
@@ -62,29 +64,19 @@ func chase(ctx context.Context, tx *sqldb.Tx, k store.DraftKey) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	made, err := store.AddNotice(tx, k.ClinicID, store.Notice{
-		MessageID: ident.New("msg"), Kind: NoticeUnfinished, About: i.IntakeID, PatientID: who.rootID, IntakeID: i.IntakeID,
+	if _, reminded, err := store.MessageOf(tx, k.ClinicID, MessageUnfinished, i.IntakeID); err != nil || reminded {
+		return false, err
+	}
+	m := store.Message{
+		ClinicID: k.ClinicID, MessageID: ident.New("msg"), Kind: MessageUnfinished, About: i.IntakeID, PatientID: who.rootID, IntakeID: i.IntakeID,
 		Language: i.Language, CreatedAt: tx.Now(),
-	})
-	if err != nil || !made {
+	}
+	p, _ := authn.From(ctx)
+	if err := addLink(tx, p, &m, secret); err != nil {
+		return false, err
+	}
+	if made, err := store.AddMessage(tx, m); err != nil || !made {
 		return false, err
 	}
 	return true, audit.Write(ctx, tx, audit.Entry{Action: "intake.chase", Resource: i.IntakeID, PatientID: i.PatientID})
-}
-
-// ListNotices returns a page of the messages that wait, newest first, and the id to go on
-// before ("" at the end).
-func (a *App) ListNotices(ctx context.Context, before string, size int) (out []store.Notice, next string, err error) {
-	p, err := callerOf(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	err = a.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		out, err = store.ListNotices(tx, p.ClinicID, before, size+1)
-		return err
-	})
-	if len(out) > size {
-		out, next = out[:size], out[size-1].MessageID
-	}
-	return out, next, err
 }

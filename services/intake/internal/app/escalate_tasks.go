@@ -18,12 +18,6 @@ import (
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
-// Kinds of messages that wait for somebody.
-const (
-	NoticeUnfinished = "FORM_UNFINISHED"
-	NoticeLate       = "TASK_LATE"
-)
-
 // taskAggregate is the kind of thing that events of a task happen to.
 const taskAggregate = "triage_task"
 
@@ -107,8 +101,8 @@ func escalate(ctx context.Context, tx *sqldb.Tx, k store.TaskKey) (bool, error) 
 		return false, err
 	}
 	if next != "" {
-		_, err := store.AddNotice(tx, k.ClinicID, store.Notice{
-			MessageID: ident.New("msg"), Kind: NoticeLate, About: fmt.Sprintf("%s/%d", t.TaskID, t.Escalations), AccountID: next,
+		_, err := store.AddMessage(tx, store.Message{
+			ClinicID: k.ClinicID, MessageID: ident.New("msg"), Kind: MessageLate, About: fmt.Sprintf("%s/%d", t.TaskID, t.Escalations), AccountID: next,
 			TaskID: t.TaskID, Language: english, CreatedAt: tx.Now(),
 		})
 		if err != nil {

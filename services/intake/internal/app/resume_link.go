@@ -28,8 +28,6 @@ const (
 )
 
 const (
-	// resumeMessage is the kind of message that carries a link.
-	resumeMessage = "RESUME_LINK"
 	// linkPath is where links lead; the secret follows.
 	linkPath = "/f/"
 	// sessionPrefix begins the secret of a form session, so that it is not taken for that of
@@ -64,7 +62,7 @@ func (a *App) CreateResumeLink(ctx context.Context, intakeID string, fingerprint
 			return err
 		})
 		if err == nil && replayed {
-			m, _, err = store.MessageOf(tx, i.ClinicID, i.IntakeID, resumeMessage)
+			m, _, err = store.MessageOf(tx, i.ClinicID, MessageLink, i.IntakeID)
 		}
 		return err
 	})
@@ -73,22 +71,31 @@ func (a *App) CreateResumeLink(ctx context.Context, intakeID string, fingerprint
 
 func writeLink(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i store.Intake, secret string) (store.Message, error) {
 	m := store.Message{
-		ClinicID: i.ClinicID, MessageID: ident.New("msg"), IntakeID: i.IntakeID, PatientID: i.PatientID, Kind: resumeMessage,
-		Language: i.Language, Link: linkPath + secret, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(linkLife),
+		ClinicID: i.ClinicID, MessageID: ident.New("msg"), Kind: MessageLink, About: i.IntakeID, PatientID: i.PatientID, IntakeID: i.IntakeID,
+		Language: i.Language, CreatedAt: tx.Now(),
 	}
 	if err := stillDraft(i); err != nil {
 		return m, err
 	}
-	err := store.PutLink(tx, store.Link{
-		ClinicID: i.ClinicID, IntakeID: i.IntakeID, TokenHash: secretHash(secret), CreatedBy: p.Subject, CreatedAt: m.CreatedAt, ExpiresAt: m.ExpiresAt,
-	})
-	if err != nil {
+	if err := addLink(tx, p, &m, secret); err != nil {
 		return m, err
 	}
-	if err := store.PutMessage(tx, m); err != nil {
+	if _, err := store.AddMessage(tx, m); err != nil {
 		return m, err
 	}
 	return m, audit.Write(ctx, tx, audit.Entry{Action: "intake.create_link", Resource: i.IntakeID, PatientID: i.PatientID})
+}
+
+// addLink makes the link to go on with a form, in place of any before, and puts it into a
+// message that is about to be stored. Only the message holds the secret.
+func addLink(tx *sqldb.Tx, p authn.Principal, m *store.Message, secret string) error {
+	m.Link, m.ExpiresAt = linkPath+secret, tx.Now().Add(linkLife)
+	if err := store.DropLinks(tx, m.ClinicID, m.IntakeID, MessageLink); err != nil {
+		return err
+	}
+	return store.PutLink(tx, store.Link{
+		ClinicID: m.ClinicID, IntakeID: m.IntakeID, TokenHash: secretHash(secret), CreatedBy: p.Subject, CreatedAt: m.CreatedAt, ExpiresAt: m.ExpiresAt,
+	})
 }
 
 // OpenResumeLink is what somebody brings who opens a link.
@@ -221,13 +228,4 @@ func withinSession(tx *sqldb.Tx, p authn.Principal, intakeID string) error {
 		err = fault.NotFoundf("intake")
 	}
 	return err
-}
-
-// Outgoing returns the messages of a clinic that wait, newest first.
-func (a *App) Outgoing(ctx context.Context, clinicID string) (out []store.Message, err error) {
-	err = a.db.Read(ctx, func(tx *sqldb.Tx) error {
-		out, err = store.Messages(tx, clinicID, 100)
-		return err
-	})
-	return out, err
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -107,61 +106,4 @@ func GetFormSession(tx *sqldb.Tx, clinicID, sessionID string) (FormSession, bool
 func DeleteFormSession(tx *sqldb.Tx, tokenHash string) error {
 	_, err := tx.Exec(`DELETE FROM form_sessions WHERE token_hash = $1`, tokenHash)
 	return err
-}
-
-// Message is a row of outgoing.
-type Message struct {
-	ClinicID  string
-	MessageID string
-	IntakeID  string
-	PatientID string
-	Kind      string
-	Language  string
-	Link      string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
-
-// PutMessage stores a message that waits, in place of one of the same kind about the form.
-func PutMessage(tx *sqldb.Tx, m Message) error {
-	_, err := tx.Exec(`DELETE FROM outgoing WHERE clinic_id = $1 AND intake_id = $2 AND kind = $3`, m.ClinicID, m.IntakeID, m.Kind)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`INSERT INTO outgoing (clinic_id, message_id, intake_id, patient_id, kind, language, link, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		m.ClinicID, m.MessageID, m.IntakeID, m.PatientID, m.Kind, m.Language, m.Link, sqldb.Micros(m.CreatedAt), sqldb.Micros(m.ExpiresAt))
-	return err
-}
-
-// Messages returns the newest messages that wait and whose link still works.
-func Messages(tx *sqldb.Tx, clinicID string, limit int) ([]Message, error) {
-	rows, err := tx.Query(`SELECT clinic_id, message_id, intake_id, patient_id, kind, language, link, created_at, expires_at FROM outgoing
-		WHERE clinic_id = $1 AND expires_at > $2 ORDER BY created_at DESC, message_id DESC LIMIT $3`, clinicID, sqldb.Micros(tx.Now()), limit)
-	return collect(rows, err, func(r *sql.Rows) (m Message, err error) {
-		var created, expires int64
-		err = r.Scan(&m.ClinicID, &m.MessageID, &m.IntakeID, &m.PatientID, &m.Kind, &m.Language, &m.Link, &created, &expires)
-		m.CreatedAt, m.ExpiresAt = sqldb.Time(created), sqldb.Time(expires)
-		return m, err
-	})
-}
-
-// MessageOf returns the message of a kind about a form; false when there is none.
-func MessageOf(tx *sqldb.Tx, clinicID, intakeID, kind string) (m Message, ok bool, err error) {
-	var created, expires int64
-	ok, err = found(tx.QueryRow(`SELECT clinic_id, message_id, intake_id, patient_id, kind, language, link, created_at, expires_at
-		FROM outgoing WHERE clinic_id = $1 AND intake_id = $2 AND kind = $3`, clinicID, intakeID, kind).
-		Scan(&m.ClinicID, &m.MessageID, &m.IntakeID, &m.PatientID, &m.Kind, &m.Language, &m.Link, &created, &expires))
-	m.CreatedAt, m.ExpiresAt = sqldb.Time(created), sqldb.Time(expires)
-	return m, ok, err
-}
-
-// PurgeForms deletes links, sessions and messages whose time is over.
-func PurgeForms(tx *sqldb.Tx) error {
-	for _, table := range []string{"outgoing", "form_sessions", "resume_links"} {
-		if _, err := tx.Exec(`DELETE FROM `+table+` WHERE expires_at <= $1`, sqldb.Micros(tx.Now())); err != nil {
-			return err
-		}
-	}
-	return nil
 }

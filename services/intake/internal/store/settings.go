@@ -49,41 +49,6 @@ func PutSettings(tx *sqldb.Tx, clinicID, by string, s Settings) (bool, error) {
 	return n == 1, err
 }
 
-// Notice is a row of notices.
-type Notice struct {
-	MessageID string
-	Kind      string
-	About     string // what there is one message of the kind for
-	PatientID string
-	AccountID string
-	IntakeID  string
-	TaskID    string
-	Language  string
-	CreatedAt time.Time
-}
-
-// AddNotice adds a message, unless there is one of the kind about the same thing; then it
-// reports false.
-func AddNotice(tx *sqldb.Tx, clinicID string, m Notice) (bool, error) {
-	n, err := tx.Exec(`INSERT INTO notices (clinic_id, message_id, kind, about, patient_id, account_id, intake_id, task_id, language, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (clinic_id, kind, about) DO NOTHING`,
-		clinicID, m.MessageID, m.Kind, m.About, m.PatientID, m.AccountID, m.IntakeID, m.TaskID, m.Language, sqldb.Micros(m.CreatedAt))
-	return n == 1, err
-}
-
-// ListNotices returns a clinic's messages, newest first, at most limit of those made before
-// the message with the id ("" is from the newest).
-func ListNotices(tx *sqldb.Tx, clinicID, before string, limit int) ([]Notice, error) {
-	rows, err := tx.Query(`SELECT message_id, kind, about, patient_id, account_id, intake_id, task_id, language, created_at FROM notices
-		WHERE clinic_id = $1 AND ($2 = '' OR message_id < $2) ORDER BY message_id DESC LIMIT $3`, clinicID, before, limit)
-	return collect(rows, err, func(r *sql.Rows) (m Notice, err error) {
-		var at int64
-		err = r.Scan(&m.MessageID, &m.Kind, &m.About, &m.PatientID, &m.AccountID, &m.IntakeID, &m.TaskID, &m.Language, &at)
-		m.CreatedAt = sqldb.Time(at)
-		return m, err
-	})
-}
-
 // DraftKey names a draft of a clinic.
 type DraftKey struct{ ClinicID, IntakeID string }
 
@@ -96,7 +61,7 @@ func QuietDrafts(tx *sqldb.Tx, now, oldest time.Time, usual time.Duration, limit
 		WHERE i.state = 'DRAFT' AND i.computed_level = 0 AND i.updated_at >= $1 AND i.updated_at <= $2
 		AND i.updated_at + CASE WHEN coalesce(s.chase_after_hours, 0) = 0 THEN cast($3 AS bigint) ELSE s.chase_after_hours * cast($4 AS bigint) END <= $2
 		AND (s.chase_off IS NULL OR NOT s.chase_off)
-		AND NOT EXISTS (SELECT 1 FROM notices o WHERE o.clinic_id = i.clinic_id AND o.kind = 'FORM_UNFINISHED' AND o.about = i.intake_id)
+		AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.clinic_id = i.clinic_id AND o.kind = 'FORM_UNFINISHED' AND o.about = i.intake_id)
 		AND NOT EXISTS (SELECT 1 FROM intakes n WHERE n.clinic_id = i.clinic_id AND n.patient_id = i.patient_id AND n.intake_id > i.intake_id)
 		ORDER BY i.updated_at, i.intake_id LIMIT $5`,
 		sqldb.Micros(oldest), sqldb.Micros(now), int64(usual/time.Microsecond), hour, limit)

@@ -133,7 +133,7 @@ type IntakeMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Message.
 	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	// FORM_UNFINISHED, to a patient; TASK_LATE, to a clinician.
+	// RESUME_LINK or FORM_UNFINISHED, to a patient; TASK_LATE, to a clinician.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Patient that it is for; empty when it is for an account.
 	PatientId string `protobuf:"bytes,3,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
@@ -146,9 +146,12 @@ type IntakeMessage struct {
 	// Language to write in (BCP 47).
 	LanguageCode string `protobuf:"bytes,7,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
 	// When it was made.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the link in it stops working; absent when it has none. The link itself is only in
+	// the message.
+	LinkExpireTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=link_expire_time,json=linkExpireTime,proto3" json:"link_expire_time,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *IntakeMessage) Reset() {
@@ -233,6 +236,13 @@ func (x *IntakeMessage) GetLanguageCode() string {
 func (x *IntakeMessage) GetCreateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *IntakeMessage) GetLinkExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LinkExpireTime
 	}
 	return nil
 }
@@ -546,7 +556,7 @@ const file_upright_intake_v1_triage_settings_service_proto_rawDesc = "" +
 	"\x11chase_after_hours\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xd0\x05(\x00R\x0fchaseAfterHours\x12\x1b\n" +
 	"\tchase_off\x18\x06 \x01(\bR\bchaseOff\x12\x1b\n" +
-	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"\x98\x02\n" +
+	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"\xde\x02\n" +
 	"\rIntakeMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -559,7 +569,8 @@ const file_upright_intake_v1_triage_settings_service_proto_rawDesc = "" +
 	"\atask_id\x18\x06 \x01(\tR\x06taskId\x12#\n" +
 	"\rlanguage_code\x18\a \x01(\tR\flanguageCode\x12;\n" +
 	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\x1a\n" +
+	"createTime\x12D\n" +
+	"\x10link_expire_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elinkExpireTime\"\x1a\n" +
 	"\x18GetTriageSettingsRequest\"Z\n" +
 	"\x19GetTriageSettingsResponse\x12=\n" +
 	"\bsettings\x18\x01 \x01(\v2!.upright.intake.v1.TriageSettingsR\bsettings\"\x8d\x01\n" +
@@ -609,21 +620,22 @@ var file_upright_intake_v1_triage_settings_service_proto_goTypes = []any{
 }
 var file_upright_intake_v1_triage_settings_service_proto_depIdxs = []int32{
 	8, // 0: upright.intake.v1.IntakeMessage.create_time:type_name -> google.protobuf.Timestamp
-	0, // 1: upright.intake.v1.GetTriageSettingsResponse.settings:type_name -> upright.intake.v1.TriageSettings
-	0, // 2: upright.intake.v1.UpdateTriageSettingsRequest.settings:type_name -> upright.intake.v1.TriageSettings
-	0, // 3: upright.intake.v1.UpdateTriageSettingsResponse.settings:type_name -> upright.intake.v1.TriageSettings
-	1, // 4: upright.intake.v1.ListIntakeMessagesResponse.messages:type_name -> upright.intake.v1.IntakeMessage
-	2, // 5: upright.intake.v1.TriageSettingsService.GetTriageSettings:input_type -> upright.intake.v1.GetTriageSettingsRequest
-	4, // 6: upright.intake.v1.TriageSettingsService.UpdateTriageSettings:input_type -> upright.intake.v1.UpdateTriageSettingsRequest
-	6, // 7: upright.intake.v1.TriageSettingsService.ListIntakeMessages:input_type -> upright.intake.v1.ListIntakeMessagesRequest
-	3, // 8: upright.intake.v1.TriageSettingsService.GetTriageSettings:output_type -> upright.intake.v1.GetTriageSettingsResponse
-	5, // 9: upright.intake.v1.TriageSettingsService.UpdateTriageSettings:output_type -> upright.intake.v1.UpdateTriageSettingsResponse
-	7, // 10: upright.intake.v1.TriageSettingsService.ListIntakeMessages:output_type -> upright.intake.v1.ListIntakeMessagesResponse
-	8, // [8:11] is the sub-list for method output_type
-	5, // [5:8] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8, // 1: upright.intake.v1.IntakeMessage.link_expire_time:type_name -> google.protobuf.Timestamp
+	0, // 2: upright.intake.v1.GetTriageSettingsResponse.settings:type_name -> upright.intake.v1.TriageSettings
+	0, // 3: upright.intake.v1.UpdateTriageSettingsRequest.settings:type_name -> upright.intake.v1.TriageSettings
+	0, // 4: upright.intake.v1.UpdateTriageSettingsResponse.settings:type_name -> upright.intake.v1.TriageSettings
+	1, // 5: upright.intake.v1.ListIntakeMessagesResponse.messages:type_name -> upright.intake.v1.IntakeMessage
+	2, // 6: upright.intake.v1.TriageSettingsService.GetTriageSettings:input_type -> upright.intake.v1.GetTriageSettingsRequest
+	4, // 7: upright.intake.v1.TriageSettingsService.UpdateTriageSettings:input_type -> upright.intake.v1.UpdateTriageSettingsRequest
+	6, // 8: upright.intake.v1.TriageSettingsService.ListIntakeMessages:input_type -> upright.intake.v1.ListIntakeMessagesRequest
+	3, // 9: upright.intake.v1.TriageSettingsService.GetTriageSettings:output_type -> upright.intake.v1.GetTriageSettingsResponse
+	5, // 10: upright.intake.v1.TriageSettingsService.UpdateTriageSettings:output_type -> upright.intake.v1.UpdateTriageSettingsResponse
+	7, // 11: upright.intake.v1.TriageSettingsService.ListIntakeMessages:output_type -> upright.intake.v1.ListIntakeMessagesResponse
+	9, // [9:12] is the sub-list for method output_type
+	6, // [6:9] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_triage_settings_service_proto_init() }

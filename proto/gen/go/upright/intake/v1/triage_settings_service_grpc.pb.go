@@ -37,8 +37,8 @@ type TriageSettingsServiceClient interface {
 	// an active clinician of the clinic; ABORTED, VERSION_MISMATCH.
 	UpdateTriageSettings(ctx context.Context, in *UpdateTriageSettingsRequest, opts ...grpc.CallOption) (*UpdateTriageSettingsResponse, error)
 	// ListIntakeMessages returns the messages that intake has for people, newest first: who
-	// is to be told about what, never what was answered. They wait here until something sends
-	// them.
+	// is to be told about what, never what was answered, and without the secrets of links. They
+	// wait here until something sends them.
 	ListIntakeMessages(ctx context.Context, in *ListIntakeMessagesRequest, opts ...grpc.CallOption) (*ListIntakeMessagesResponse, error)
 }
 
@@ -93,8 +93,8 @@ type TriageSettingsServiceServer interface {
 	// an active clinician of the clinic; ABORTED, VERSION_MISMATCH.
 	UpdateTriageSettings(context.Context, *UpdateTriageSettingsRequest) (*UpdateTriageSettingsResponse, error)
 	// ListIntakeMessages returns the messages that intake has for people, newest first: who
-	// is to be told about what, never what was answered. They wait here until something sends
-	// them.
+	// is to be told about what, never what was answered, and without the secrets of links. They
+	// wait here until something sends them.
 	ListIntakeMessages(context.Context, *ListIntakeMessagesRequest) (*ListIntakeMessagesResponse, error)
 	mustEmbedUnimplementedTriageSettingsServiceServer()
 }
