@@ -438,6 +438,7 @@ func TestPictures(t *testing.T) {
 		if err != nil || !bytes.Equal(got.GetContent(), photo(t)) {
 			t.Errorf("%v", err)
 		}
+		w.keepsNoPlace(id)
 		_, err = w.form.GetPicture(w.patient(), &intakev1.GetPictureRequest{IntakeId: w.start(w.patient()).GetIntakeId(), PictureId: p.GetPictureId()})
 		refused(t, err, fault.NotFound, "NOT_FOUND") // a picture is found under its own form alone
 		for range 5 {
@@ -455,6 +456,29 @@ func TestPictures(t *testing.T) {
 			t.Errorf("%d pictures, %v", len(list.GetPictures()), err)
 		}
 	})
+}
+
+// keepsNoPlace adds a picture in which a phone wrote where it was taken, reads what is
+// stored, and takes the picture away again.
+func (w *world) keepsNoPlace(id string) {
+	w.t.Helper()
+	const place = "GPS 51.5014N 0.1419W"
+	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00" + place
+	content := append([]byte("\xff\xd8\xff\xe1\x00"+string(rune(len(exif)+2))+exif), photo(w.t)[2:]...)
+	added, err := w.form.AddPicture(w.patient(), &intakev1.AddPictureRequest{IntakeId: id, Kind: "SKIN", Content: content})
+	if err != nil || added.GetPicture().GetSizeBytes() != int64(len(photo(w.t))) {
+		w.t.Fatalf("%v, %v", added, err)
+	}
+	var stored []byte
+	err = w.db.Read(w.t.Context(), func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`SELECT content FROM pictures WHERE picture_id = $1`, added.GetPicture().GetPictureId()).Scan(&stored)
+	})
+	if err != nil || bytes.Contains(stored, []byte(place)) || !bytes.Equal(stored, photo(w.t)) {
+		w.t.Errorf("the place is kept: %v", err)
+	}
+	if _, err := w.form.DeletePicture(w.patient(), &intakev1.DeletePictureRequest{IntakeId: id, PictureId: added.GetPicture().GetPictureId()}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // After the form was handed in nothing of it changes any more.

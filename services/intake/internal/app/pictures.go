@@ -17,7 +17,8 @@ import (
 // maxPictures is how many pictures a form takes.
 const maxPictures = 6
 
-// AddPicture adds a picture to a draft, under a random name of ours. It fails with NOT_FOUND
+// AddPicture adds a picture to a draft, under a random name of ours, without the place, the
+// time and whatever else a camera wrote into it. It fails with NOT_FOUND
 // for an intake that the caller may not know of, the front desk included; INVALID_ARGUMENT,
 // PICTURE_REFUSED, by the content; RESOURCE_EXHAUSTED, TOO_MANY_PICTURES;
 // FAILED_PRECONDITION, INTAKE_SUBMITTED, after submission.
@@ -26,7 +27,7 @@ func (a *App) AddPicture(ctx context.Context, intakeID, kind string, content, fi
 	if err != nil {
 		return out, err
 	}
-	info, err := picture.Look(content)
+	info, content, err := picture.Clean(content)
 	if err != nil {
 		return out, err
 	}

@@ -1,5 +1,6 @@
-// Package picture decides whether bytes are a picture that the clinic takes. It goes by the
-// content alone: names and announced types are what their sender likes.
+// Package picture decides whether bytes are a picture that the clinic takes, and takes out
+// what its sender did not mean to tell. It goes by the content alone: names and announced
+// types are what their sender likes.
 package picture
 
 import (
@@ -43,6 +44,26 @@ func Look(content []byte) (Info, error) {
 		return Info{}, refused("has too many pixels")
 	}
 	return Info{MediaType: kind, Width: header.Width, Height: header.Height}, nil
+}
+
+// Clean is Look, and returns the picture as it may be kept: the same pixels and colours,
+// turned the same way, without the place it was taken at, the time, the camera, texts,
+// previews and anything else that does not show it. Nothing is compressed anew. It fails as
+// Look does.
+func Clean(content []byte) (Info, []byte, error) {
+	info, err := Look(content)
+	if err != nil {
+		return info, nil, err
+	}
+	clean := cleanJPEG
+	if info.MediaType == "image/png" {
+		clean = cleanPNG
+	}
+	out, whole := clean(content)
+	if !whole {
+		return Info{}, nil, refused("is not a whole picture")
+	}
+	return info, out, nil
 }
 
 func refused(why string) error {
