@@ -6,7 +6,8 @@ SHELL := bash
 MODULES  := proto services/platform services/directory services/intake services/plans services/booking gateway deploy/upright
 TOOLS    := tools/buf tools/protoc tools/protodeps tools/lint tools/testenv tools/bench tools/openapi tools/screenshots
 BIN      := $(CURDIR)/.bin
-GO_TOOL  := GOWORK=off GOBIN=$(BIN) go
+RETRY    := $(CURDIR)/.ci/retry
+GO_TOOL  := GOWORK=off GOBIN=$(BIN) $(RETRY) go
 LISTEN   ?= 127.0.0.1:8080
 FUZZTIME ?= 60s
 
@@ -19,7 +20,7 @@ run: build ## Build and start the demo clinic on port 8080
 	$(BIN)/upright demo --listen $(LISTEN)
 
 .PHONY: test
-test: testenv web ## Run every test: SQLite, PostgreSQL, a real NATS server, a real browser
+test: modules testenv web ## Run every test: SQLite, PostgreSQL, a real NATS server, a real browser
 	$(BIN)/testenv --postgres --chromium -- go test -timeout 15m work
 
 .PHONY: lint
@@ -28,12 +29,12 @@ lint: $(BIN)/golangci-lint ## Lint every module
 
 .PHONY: walls
 walls: ## Build each module alone, so that a forbidden import has no require to lean on
-	@for m in $(MODULES); do echo "walls $$m"; (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet ./...); done
+	@for m in $(MODULES); do echo "walls $$m"; (cd $$m && export GOWORK=off && $(RETRY) go list -deps -test ./... >/dev/null && go build ./... && go vet ./...); done
 
 .PHONY: generate
 generate: tools-proto ## Make the Go code and the OpenAPI document from the protos
 	rm -rf proto/gen/go proto/gen/openapi third_party/proto
-	GOWORK=off go -C tools/protodeps run . $(CURDIR)/third_party/proto
+	GOWORK=off $(RETRY) go -C tools/protodeps run . $(CURDIR)/third_party/proto
 	$(BIN)/buf format --write proto
 	$(BIN)/buf lint
 	$(BIN)/buf generate --template proto/buf.gen.yaml
@@ -43,7 +44,7 @@ generate: tools-proto ## Make the Go code and the OpenAPI document from the prot
 
 .PHONY: verify
 verify: generate ## Fail when generated code, formatting or go.mod files are stale
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff >/dev/null) || { echo "$$m: go.mod or go.sum is stale; run go mod tidy there"; exit 1; }; done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off $(RETRY) go mod tidy -diff >/dev/null) || { echo "$$m: go.mod or go.sum is stale; run go mod tidy there"; exit 1; }; done
 	@test -z "$$(git status --porcelain)" || { echo "generated files are stale:"; git status --short; exit 1; }
 	@echo "verify: generated code and modules are current"
 
@@ -63,7 +64,7 @@ bench-claims: testenv ## Measure the claims of a plan's sessions on both databas
 
 .PHONY: soak
 soak: testenv ## The long fault tests: full kill counts (hours)
-	UPRIGHT_SOAK=1 $(BIN)/testenv --postgres --chromium -- go test -timeout 6h -run 'Kill|Crash|Soak' work
+	UPRIGHT_SOAK=1 $(BIN)/testenv --postgres --chromium -- go test -timeout 6h -run 'Kill|Linearizable' work
 
 .PHONY: build
 build: web ## Build the programs into .bin
@@ -88,9 +89,14 @@ clean: ## Remove what was built
 web:
 	@if command -v npm >/dev/null; then .ci/web gateway/web/app; else echo "Node is not installed: building without the richer staff screens; every plain page works."; fi
 
+# What the tests are built from comes over the network the first time.
+.PHONY: modules
+modules:
+	@$(RETRY) go list -deps -test work >/dev/null
+
 .PHONY: testenv
 testenv:
-	@GOWORK=off go -C tools/testenv build -o $(BIN)/testenv .
+	@GOWORK=off $(RETRY) go -C tools/testenv build -o $(BIN)/testenv .
 
 .PHONY: tools-proto
 tools-proto: $(BIN)/buf $(BIN)/protoc-gen-go

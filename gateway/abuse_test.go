@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/upright-clinic/upright/gateway"
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -81,7 +80,7 @@ func TestSlowClientsDoNotHoldOthersUp(t *testing.T) {
 		conn := w.dial(t)
 		send(t, conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow:")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "GET", w.url+"/healthz", nil)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
 // browse gives a tab of a real browser, with JavaScript or without.
@@ -47,10 +49,19 @@ func do(t *testing.T, ctx context.Context, what string, actions ...chromedp.Acti
 	}
 }
 
+// follow does what leads to another page, and waits until that has come: what the tests look
+// for next may be on the page before it too.
+func follow(action chromedp.Action) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := chromedp.RunResponse(ctx, action)
+		return err
+	})
+}
+
 func signInPage(base string, a account) chromedp.Tasks {
 	return chromedp.Tasks{
 		chromedp.Navigate(base + "/sign-in"), chromedp.WaitVisible(`input[name="password"]`, chromedp.ByQuery),
-		chromedp.SendKeys(`input[name="email"]`, a.Email, chromedp.ByQuery), chromedp.SendKeys(`input[name="password"]`, a.Password+"\r", chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="email"]`, a.Email, chromedp.ByQuery), follow(chromedp.SendKeys(`input[name="password"]`, a.Password+"\r", chromedp.ByQuery)),
 		chromedp.WaitNotPresent(`input[name="password"]`, chromedp.ByQuery), chromedp.WaitVisible("h1", chromedp.ByQuery),
 	}
 }
@@ -66,10 +77,19 @@ func login(t *testing.T, p *program, role string) account {
 	return account{}
 }
 
-// demoDay is the next Monday: the small demo's diary has a week from tomorrow on.
-func demoDay() string {
-	now := time.Now()
-	return now.Add(time.Duration(max(1, (8-int(now.Weekday()))%7)) * 24 * time.Hour).Format(time.DateOnly)
+// demoDay is the next day in London, from tomorrow on, on which somebody works: the small
+// demo's diary has a week.
+func demoDay(t *testing.T) string {
+	t.Helper()
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := civil.Of(time.Now(), london).AddDays(1)
+	for day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
+		day = day.AddDays(1)
+	}
+	return day.String()
 }
 
 // TestPagesInABrowser starts the demo as a newcomer would and uses it in a real browser: the
@@ -81,9 +101,8 @@ func TestPagesInABrowser(t *testing.T) {
 		ctx := browse(t, false, 1200, 900)
 		var body string
 		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "reception")))
-		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay()), chromedp.WaitVisible(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery),
-			chromedp.Click(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery), chromedp.WaitNotPresent(`main input[type="date"]`, chromedp.ByQuery),
-			chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
+		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay(t)), chromedp.WaitVisible(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery),
+			follow(chromedp.Click(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery)), chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
 		if !strings.Contains(body, "Cancel") {
 			t.Errorf("the appointment's page offers no way to cancel:\n%s", body)
 		}
@@ -93,7 +112,7 @@ func TestPagesInABrowser(t *testing.T) {
 		var body string
 		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "physio")))
 		do(t, ctx, "a task's patient", chromedp.Navigate(p.Address+"/staff/tasks"), chromedp.WaitVisible(`main a[href^="/staff/patients/"]`, chromedp.ByQuery),
-			chromedp.Click(`main a[href^="/staff/patients/"]`, chromedp.ByQuery), chromedp.WaitVisible("h2", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
+			follow(chromedp.Click(`main a[href^="/staff/patients/"]`, chromedp.ByQuery)), chromedp.WaitVisible("h2", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
 		for _, want := range []string{"U01", "Injections", "Assign a plan"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("the patient's page does not say %q:\n%s", want, body)
@@ -115,8 +134,8 @@ func TestPagesInABrowser(t *testing.T) {
 		const chest = `//main//label[contains(., "chest")]`
 		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "patient")))
 		do(t, ctx, "begin a form", chromedp.Navigate(p.Address+"/intake"), chromedp.WaitVisible("h1", chromedp.ByQuery),
-			chromedp.Click(`main form[action="/intake"] button`, chromedp.ByQuery), chromedp.WaitVisible(chest))
-		do(t, ctx, "tick chest pain", chromedp.Click(chest), chromedp.Click(`//main//button[contains(., "Continue")]`), chromedp.WaitNotPresent(chest),
+			follow(chromedp.Click(`main form[action="/intake"] button`, chromedp.ByQuery)), chromedp.WaitVisible(chest))
+		do(t, ctx, "tick chest pain", chromedp.Click(chest), follow(chromedp.Click(`//main//button[contains(., "Continue")]`)),
 			chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Location(&at), chromedp.Text("main", &body, chromedp.ByQuery))
 		if !strings.Contains(at, "/stop") || !strings.Contains(body, "999") {
 			t.Errorf("after chest pain the patient is at %s and reads:\n%s", at, body)

@@ -195,19 +195,19 @@ func carePages(t *testing.T, s *stack, h *house) {
 		look(path, patient+path)
 	}
 	// By keyboard: the cursor is in a field, Enter sends the form.
-	do(t, ctx, "add a medicine", chromedp.SendKeys("#drug", "naproxen\r", chromedp.ByQuery), chromedp.WaitVisible("#medicines", chromedp.ByQuery))
+	do(t, ctx, "add a medicine", follow(chromedp.SendKeys("#drug", "naproxen\r", chromedp.ByQuery)), chromedp.WaitVisible("#medicines", chromedp.ByQuery))
 	look("with a medicine", patient)
 	says("with a medicine", "naproxen", "Medicine blocked", "kidney disease, a blood thinner")
 	do(t, ctx, "acknowledge it", chromedp.Click(`//summary[contains(., "Acknowledge")]`, chromedp.BySearch),
 		chromedp.SendKeys(`form[action$="/acknowledge"] textarea`, "five days, kidneys checked", chromedp.ByQuery),
-		chromedp.Click(`form[action$="/acknowledge"] button`, chromedp.ByQuery), chromedp.WaitVisible(`.box.good[role="status"]`, chromedp.ByQuery))
+		follow(chromedp.Click(`form[action$="/acknowledge"] button`, chromedp.ByQuery)), chromedp.WaitVisible(`.box.good[role="status"]`, chromedp.ByQuery))
 	look("acknowledged", patient)
 	says("acknowledged", "in force", "five days, kidneys checked")
 	// A problem is decided, a referral accepted.
-	do(t, ctx, "open the referral", chromedp.Click(`main a[href^="/staff/referrals/"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[action$="/accept"]`, chromedp.ByQuery),
+	do(t, ctx, "open the referral", follow(chromedp.Click(`main a[href^="/staff/referrals/"]`, chromedp.ByQuery)), chromedp.WaitVisible(`form[action$="/accept"]`, chromedp.ByQuery),
 		chromedp.Location(&at))
 	look("the referral", at)
-	do(t, ctx, "accept it", chromedp.Click(`form[action$="/accept"] button`, chromedp.ByQuery), chromedp.WaitVisible(`form[action$="/send"]`, chromedp.ByQuery))
+	do(t, ctx, "accept it", follow(chromedp.Click(`form[action$="/accept"] button`, chromedp.ByQuery)), chromedp.WaitVisible(`form[action$="/send"]`, chromedp.ByQuery))
 	look("the accepted referral", at)
 	says("the accepted referral", "Blood tests for rheumatoid arthritis", "filled in by a rule")
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestBookingInABrowser goes the two journeys of booking on a fresh demo, with JavaScript off
+// TestBookingInABrowser goes the two journeys of booking on the invented clinic, with JavaScript off
 // and on, on a wide screen and on a phone: reception books, moves, cancels and receives; a
 // patient books in two taps from a link and changes it without signing in.
 func TestBookingInABrowser(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn", "--address-rate=-1", "--account-rate=-1")
+	p := invent(t).serve(t, unlimited...)
 	me := patientOf(t, p)
 	for _, scripts := range []bool{false, true} {
 		name := map[bool]string{false: "scripts off", true: "scripts on"}[scripts]
@@ -65,9 +65,9 @@ func says(t *testing.T, ctx context.Context, wants ...string) {
 	}
 }
 
-// press clicks something that leads to another page, and waits for that.
+// press clicks something that leads to another page, and waits for what that shows.
 func press(selector, then string) chromedp.Tasks {
-	return chromedp.Tasks{chromedp.Click(selector), chromedp.WaitVisible(then)}
+	return chromedp.Tasks{follow(chromedp.Click(selector)), chromedp.WaitVisible(then)}
 }
 
 // receptionJourney is the front desk's day on a wide screen, then on a phone.
@@ -76,11 +76,11 @@ func receptionJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	ctx := browse(t, scripts, 1280, 900)
 	label := func(s string) string { return fmt.Sprintf("reception %s scripts %v", s, scripts) }
 	do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "reception")))
-	do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay()), chromedp.WaitVisible(`//table`))
+	do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay(t)), chromedp.WaitVisible(`//table`))
 	accessible(t, ctx, label("day"))
 	do(t, ctx, "the table", press(`//nav//a[contains(., "By practitioner")]`, `table.grid`))
 	accessible(t, ctx, label("table"))
-	do(t, ctx, "find a patient", chromedp.SendKeys(`#query`, me.Name+"\r", chromedp.ByQuery), chromedp.WaitVisible(`//h1[contains(., "Book")]`))
+	do(t, ctx, "find a patient", follow(chromedp.SendKeys(`#query`, me.Name+"\r", chromedp.ByQuery)), chromedp.WaitVisible(`//h1[contains(., "Book")]`))
 	if strings.Contains(text(t, ctx), "patients found") {
 		do(t, ctx, "pick the patient", press(`//th/a`, `//h1[contains(., "Book for")]`))
 	}
@@ -100,7 +100,7 @@ func receptionJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	do(t, ctx, "undo", press(`//button[contains(., "Undo the cancelling")]`, `//*[@role="status"][contains(., "booked again")]`))
 	do(t, ctx, "cancel for good", chromedp.Click(`//summary[contains(., "Cancel this visit")]`), press(`//button[contains(., "Yes, cancel it")]`, `//*[@role="status"][contains(., "cancelled")]`))
 	receive(t, ctx, p, label)
-	do(t, ctx, "a phone", chromedp.EmulateViewport(360, 740), chromedp.Navigate(p.Address+"/staff/day?view=table&date="+demoDay()), chromedp.WaitVisible(`table.grid`))
+	do(t, ctx, "a phone", chromedp.EmulateViewport(360, 740), chromedp.Navigate(p.Address+"/staff/day?view=table&date="+demoDay(t)), chromedp.WaitVisible(`table.grid`))
 	accessible(t, ctx, label("table on a phone"))
 	do(t, ctx, "the list", press(`//nav//a[.="List"]`, `table.stack`))
 	accessible(t, ctx, label("day on a phone"))
@@ -220,15 +220,15 @@ func keyboardJourney(t *testing.T, p *program, me somebody) {
 	}
 	do(t, ctx, "skip", chromedp.KeyEvent(kb.Enter))
 	tabTo(t, ctx, `document.activeElement.name === "query"`)
-	do(t, ctx, "search", chromedp.KeyEvent(me.Name), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`//h1[contains(., "Book for")] | //h2[@id="found"]`))
+	do(t, ctx, "search", chromedp.KeyEvent(me.Name), follow(chromedp.KeyEvent(kb.Enter)), chromedp.WaitVisible(`//h1[contains(., "Book for")] | //h2[@id="found"]`))
 	if strings.Contains(text(t, ctx), "patients found") {
 		tabTo(t, ctx, `document.activeElement.closest("th") !== null`)
-		do(t, ctx, "pick", chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`//h1[contains(., "Book for")]`))
+		do(t, ctx, "pick", follow(chromedp.KeyEvent(kb.Enter)), chromedp.WaitVisible(`//h1[contains(., "Book for")]`))
 	}
 	tabTo(t, ctx, `document.activeElement.name === "slot"`)
-	do(t, ctx, "book", chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`//*[@role="status"][contains(., "booked")]`))
+	do(t, ctx, "book", follow(chromedp.KeyEvent(kb.Enter)), chromedp.WaitVisible(`//*[@role="status"][contains(., "booked")]`))
 	tabTo(t, ctx, `document.activeElement.textContent === "Undo the booking"`)
-	do(t, ctx, "undo", chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`//*[@role="status"][contains(., "cancelled")]`))
+	do(t, ctx, "undo", follow(chromedp.KeyEvent(kb.Enter)), chromedp.WaitVisible(`//*[@role="status"][contains(., "cancelled")]`))
 }
 
 // tabTo presses Tab until the focus is where it should be.

@@ -13,7 +13,7 @@ import (
 // about on a phone without JavaScript, and the diary that the clinician then sees.
 func TestBetweenVisits(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
+	p := invent(t).serve(t)
 	patient, physio, desk := signIn(t, p.Address, login(t, p, "patient")), signIn(t, p.Address, login(t, p, "physio")), signIn(t, p.Address, login(t, p, "reception"))
 	var me struct {
 		Patients []struct {
@@ -30,9 +30,9 @@ func TestBetweenVisits(t *testing.T) {
 	var body, letter, saved string
 	do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "patient")))
 	do(t, ctx, "the programme", chromedp.Navigate(p.Address+"/me"), chromedp.WaitVisible(`main a[href^="/me/programme"]`, chromedp.ByQuery),
-		chromedp.Click(`main a[href^="/me/programme"]`, chromedp.ByQuery), chromedp.WaitVisible(`main a[href$="/letter"]`, chromedp.ByQuery),
-		chromedp.Text("main", &body, chromedp.ByQuery), chromedp.Click(`main a[href$="/letter"]`, chromedp.ByQuery),
-		chromedp.WaitNotPresent(`main a[href$="/letter"]`, chromedp.ByQuery), chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &letter, chromedp.ByQuery))
+		follow(chromedp.Click(`main a[href^="/me/programme"]`, chromedp.ByQuery)), chromedp.WaitVisible(`main a[href$="/letter"]`, chromedp.ByQuery),
+		chromedp.Text("main", &body, chromedp.ByQuery), follow(chromedp.Click(`main a[href$="/letter"]`, chromedp.ByQuery)),
+		chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &letter, chromedp.ByQuery))
 	for _, want := range []string{"does not replace advice", "thin towel", "Walk and move gently", "each side", "a few seconds", "Today at"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the programme does not say %q:\n%s", want, body)
@@ -44,7 +44,7 @@ func TestBetweenVisits(t *testing.T) {
 	do(t, ctx, "a note", chromedp.Navigate(p.Address+"/me/diary"), chromedp.WaitVisible(`select[name="pain"]`, chromedp.ByQuery),
 		chromedp.SetValue(`select[name="pain"]`, "7", chromedp.ByQuery), chromedp.Click(`input[value="NUMBNESS"]`, chromedp.ByQuery),
 		chromedp.Click(`input[value="STAND_ROTATE-LEFT"]`, chromedp.ByQuery), chromedp.SendKeys(`textarea[name="note"]`, "after the garden", chromedp.ByQuery),
-		chromedp.Click(`main form button`, chromedp.ByQuery), chromedp.WaitVisible(`.box.stop`, chromedp.ByQuery), chromedp.Text("body", &saved, chromedp.ByQuery))
+		follow(chromedp.Click(`main form button`, chromedp.ByQuery)), chromedp.WaitVisible(`.box.stop`, chromedp.ByQuery), chromedp.Text("body", &saved, chromedp.ByQuery))
 	for _, want := range []string{"Your note is saved", "Call us today", "after the garden", "Numbness"} {
 		if !strings.Contains(saved, want) {
 			t.Errorf("after the note the patient does not read %q:\n%s", want, saved)

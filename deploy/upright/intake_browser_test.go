@@ -35,8 +35,8 @@ func (f *figures) read(page string) {
 // by tapping, as the patient who opened a link on a second device, and reports what it costs.
 func TestFormOnAPhoneWithoutScripts(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
-	one := beginForms(t, p, 1)[0]
+	clinic := invent(t)
+	p, one := clinic.serve(t), clinic.forms[0]
 	ctx := browse(t, false, 360, 740)
 	answers := usualAnswers(t)
 	began := time.Now()
@@ -124,8 +124,8 @@ func tap(t *testing.T, ctx context.Context, selector string) {
 // mouse; axe finds nothing serious on any of its pages, and none is wider than a phone.
 func TestFormInArabicByKeyboardAlone(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
-	one := beginForms(t, p, 1)[0]
+	clinic := invent(t)
+	p, one := clinic.serve(t), clinic.forms[0]
 	doctor := signIn(t, p.Address, login(t, p, "physio"))
 	for _, language := range []string{"ar", "es", "hi"} {
 		doctor.must(http.MethodPost, "/v1/questionnaires/upright-intake/versions/1/languages/"+language+":approve", m{"note": "read by a test"}, nil)

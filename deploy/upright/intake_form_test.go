@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // phone is a browser without scripts, that follows redirects and keeps cookies.
@@ -30,7 +29,7 @@ func newPhone(t *testing.T, base string) *phone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &phone{base: base, http: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	return &phone{base: base, http: &http.Client{Jar: jar, Timeout: startTimeout}}
 }
 
 // screen is a page as it came: where it is, its status and its text.
@@ -213,16 +212,15 @@ func (p *phone) run(at screen, answers m, accepted *sync.Map, pages *atomic.Int6
 // that a page accepted is lost. Ten forms and five kills are fifty fault runs.
 func TestFormSurvivesKills(t *testing.T) {
 	t.Parallel()
-	forms, kills := 10, 5
+	kills := 5
 	if os.Getenv("UPRIGHT_SOAK") != "" {
 		kills = 20
 	}
-	dir := t.TempDir()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--data", dir, "--listen", "127.0.0.1:0", "--address-rate=-1", "--json", "--log-level", "warn")
-	all := beginForms(t, p, forms)
+	clinic := invent(t)
+	p, all := clinic.serve(t, unlimited...), clinic.forms
 	physio := login(t, p, "physio")
 	answers := usualAnswers(t)
-	accepted := make([]sync.Map, forms)
+	accepted := make([]sync.Map, len(all))
 	var pages, runs atomic.Int64
 	for kill := range kills + 1 {
 		doctor := signIn(t, p.Address, physio)
@@ -249,16 +247,16 @@ func TestFormSurvivesKills(t *testing.T) {
 		if kill < kills {
 			eventually(t, "pages are being filled in", func() (bool, string) {
 				n := pages.Load() - before
-				return n >= int64(forms*4), fmt.Sprint(n, " pages")
+				return n >= int64(len(all)*4), fmt.Sprint(n, " pages")
 			})
 			p.kill()
 		}
 		under.Wait()
 		if kill < kills {
-			p = start(t, nil, "upright", "serve", "--data", dir, "--listen", "127.0.0.1:0", "--address-rate=-1", "--json", "--log-level", "warn")
+			p = clinic.serve(t, unlimited...)
 		}
 	}
-	t.Logf("%d forms, %d kills, %d forms interrupted, %d pages accepted, nothing lost", forms, kills, runs.Load(), pages.Load())
+	t.Logf("%d forms, %d kills, %d forms interrupted, %d pages accepted, nothing lost", len(all), kills, runs.Load(), pages.Load())
 	if runs.Load() < int64(kills) {
 		t.Errorf("only %d forms were interrupted", runs.Load())
 	}
@@ -283,9 +281,8 @@ func checkKept(t *testing.T, doctor *client, id string, accepted *sync.Map) {
 // the task is there when it runs again.
 func TestEmergencyIsToldBeforeThePatientGoesOn(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--data", dir, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
-	one := beginForms(t, p, 1)[0]
+	clinic := invent(t)
+	p, one := clinic.serve(t), clinic.forms[0]
 	browser := newPhone(t, p.Address)
 	at, err := browser.resume(one)
 	if err != nil {
@@ -300,7 +297,7 @@ func TestEmergencyIsToldBeforeThePatientGoesOn(t *testing.T) {
 		t.Fatalf("after chest pain the patient is at %s: %v", at.path, err)
 	}
 	physio := login(t, p, "physio")
-	p = start(t, nil, "upright", "serve", "--data", dir, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
+	p = clinic.serve(t)
 	var work struct {
 		Tasks []struct {
 			Intake string `json:"intake_id"`
@@ -320,7 +317,7 @@ func TestEmergencyIsToldBeforeThePatientGoesOn(t *testing.T) {
 // refused naming the question, and nothing that was right before is lost.
 func TestEveryWrongAnswerOverHTTP(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--address-rate=-1", "--account-rate=-1", "--json", "--log-level", "warn")
+	p := invent(t).serve(t, unlimited...)
 	c := signIn(t, p.Address, login(t, p, "patient"))
 	var me struct {
 		Patients []struct {

@@ -49,25 +49,22 @@ var scenes = map[string]scene{
 	"accept":   {prepare: acceptScene, live: 1, check: accepted},
 }
 
-// when is the time of every scene's session: the diary is empty again after each.
-func when() time.Time { return inDays(3) }
-
 func (k *killer) request(by *client, path string, body m) { k.by, k.path, k.body = by, path, body }
 
 func bookScene(k *killer) {
 	k.patient = k.h.patient("Bo")
 	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
-	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, when(), k.plan))
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, k.when, k.plan))
 }
 
 func outrightScene(k *killer) {
 	k.patient = k.h.patient("Out")
-	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, when(), ""))
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Physiotherapy", k.patient, k.h.physioID, k.when, ""))
 }
 
 func refusedScene(k *killer) {
 	k.patient, k.plan = k.fullPatient, k.fullPlan
-	k.request(k.h.reception, "/v1/appointments", k.h.booking("Injection", k.patient, k.h.physicianID, when(), k.plan))
+	k.request(k.h.reception, "/v1/appointments", k.h.booking("Injection", k.patient, k.h.physicianID, k.when, k.plan))
 }
 
 // booked books a session for a scene about one.
@@ -79,7 +76,7 @@ func (k *killer) booked() {
 // moveScene moves a session onto a part of its own old time.
 func moveScene(k *killer) {
 	k.booked()
-	k.request(k.h.reception, "/v1/appointments/"+k.apt.ID+":reschedule", m{"start_time": when().Add(15 * time.Minute).Format(time.RFC3339)})
+	k.request(k.h.reception, "/v1/appointments/"+k.apt.ID+":reschedule", m{"start_time": k.when.Add(15 * time.Minute).Format(time.RFC3339)})
 }
 
 func cancelScene(k *killer) {
@@ -107,7 +104,7 @@ func injectScene(k *killer) {
 func courseScene(k *killer) {
 	k.patient = k.h.patient("Cora")
 	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
-	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, when(), when().Add(7*24*time.Hour), when().Add(14*24*time.Hour)))
+	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, k.when, k.when.Add(7*24*time.Hour), k.when.Add(14*24*time.Hour)))
 }
 
 // course is a booking of several sessions of a plan.
@@ -128,14 +125,14 @@ func seriesScene(k *killer) {
 	k.h.reception.must(http.MethodPost, k.path, k.body, &booked)
 	k.apt = booked.Appointments[0]
 	k.request(k.h.reception, "/v1/courses:reschedule", m{
-		"appointment_id": k.apt.ID, "scope": "ALL", "start_time": when().Add(24 * time.Hour).Format(time.RFC3339),
+		"appointment_id": k.apt.ID, "scope": "ALL", "start_time": k.when.Add(24 * time.Hour).Format(time.RFC3339),
 	})
 }
 
 func movedSeries(k *killer) {
 	countsOf(3)(k)
 	n := k.value("booking", `SELECT count(*) FROM appointments WHERE plan_id = $1 AND state = 'BOOKED' AND starts_at IN ($2, $3, $4)`, k.plan,
-		when().Add(24*time.Hour).UnixMicro(), when().Add(8*24*time.Hour).UnixMicro(), when().Add(15*24*time.Hour).UnixMicro())
+		k.when.Add(24*time.Hour).UnixMicro(), k.when.Add(8*24*time.Hour).UnixMicro(), k.when.Add(15*24*time.Hour).UnixMicro())
 	if n != 3 {
 		k.t.Errorf("%d of three sessions are where they were moved to", n)
 	}
@@ -145,7 +142,7 @@ func movedSeries(k *killer) {
 func overfullScene(k *killer) {
 	k.patient = k.h.patient("Ovid")
 	k.plan = k.h.plan(k.h.physio, k.patient, "physiotherapy")
-	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, when(), when().Add(2*time.Hour)))
+	k.request(k.h.reception, "/v1/courses:book", k.h.course(k.plan, k.when, k.when.Add(2*time.Hour)))
 }
 
 // waitScene puts a patient on the waitlist, who is offered a time at once.
@@ -153,7 +150,7 @@ func waitScene(k *killer) {
 	k.patient = k.h.patient("Wim")
 	k.request(k.h.reception, "/v1/waitlist-entries", m{
 		"patient_id": k.patient, "appointment_type_id": k.h.types["Physiotherapy"], "practitioner_id": k.h.physioID,
-		"start_date": date(when()), "end_date": date(when()),
+		"start_date": date(k.when), "end_date": date(k.when),
 	})
 }
 
@@ -236,7 +233,7 @@ func countsOf(booked int) func(k *killer) {
 
 func moved(k *killer) {
 	countsOf(1)(k)
-	n := k.value("booking", `SELECT count(*) FROM appointments WHERE appointment_id = $1 AND starts_at = $2`, k.apt.ID, when().Add(15*time.Minute).UnixMicro())
+	n := k.value("booking", `SELECT count(*) FROM appointments WHERE appointment_id = $1 AND starts_at = $2`, k.apt.ID, k.when.Add(15*time.Minute).UnixMicro())
 	if n != 1 {
 		k.t.Error("the appointment is not where it was moved to")
 	}

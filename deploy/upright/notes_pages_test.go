@@ -36,7 +36,7 @@ func (r *reader) read(what string) {
 // press fills nothing in: it presses a button and reads the page that follows.
 func (r *reader) press(what, button, wait string) {
 	r.t.Helper()
-	do(r.t, r.ctx, what, chromedp.Click(button, chromedp.ByQuery), chromedp.WaitVisible(wait, chromedp.ByQuery))
+	do(r.t, r.ctx, what, follow(chromedp.Click(button, chromedp.ByQuery)), chromedp.WaitVisible(wait, chromedp.ByQuery))
 	r.read(what)
 }
 
@@ -144,7 +144,7 @@ func careProgramme(t *testing.T, s *stack, h *house) {
 		t.Errorf("one programme replaces the other: %+v", list)
 	}
 	do(t, r.ctx, "open", chromedp.SendKeys(`//summary[contains(., "End the programme")]`, "\r", chromedp.BySearch))
-	do(t, r.ctx, "end it", chromedp.WaitVisible(`form[action$="/end"] button`, chromedp.ByQuery), chromedp.SendKeys(`form[action$="/end"] button`, "\r", chromedp.ByQuery), chromedp.WaitNotPresent(`form[action$="/end"]`, chromedp.ByQuery), chromedp.WaitVisible(done, chromedp.ByQuery))
+	do(t, r.ctx, "end it", chromedp.WaitVisible(`form[action$="/end"] button`, chromedp.ByQuery), follow(chromedp.SendKeys(`form[action$="/end"] button`, "\r", chromedp.ByQuery)), chromedp.WaitVisible(done, chromedp.ByQuery))
 	r.read("ended")
 	r.says("ended", "No programme in force.")
 }

@@ -61,6 +61,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o077) // keys that others may read are not taken, and tests copy some
 	code := m.Run()
 	if dir, err := binaries(); err == nil || dir != "" {
 		_ = os.RemoveAll(dir)
@@ -85,7 +86,7 @@ type readyLine struct {
 }
 
 // startTimeout is generous: the suite runs everything at once on two cores.
-const startTimeout = 60 * time.Second
+const startTimeout = 2 * time.Minute
 
 // start runs a built program and waits for its ready line. The program is killed when the
 // test ends, and its log is shown if the test failed.
@@ -105,7 +106,7 @@ func start(t *testing.T, env []string, name string, args ...string) *program {
 func spawn(t *testing.T, env []string, name string, args ...string) (*program, []byte, error) {
 	t.Helper()
 	p := &program{t: t, cmd: exec.Command(built(t, name), args...), log: &lockedBuffer{}, gone: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = append(append(os.Environ(), "TMPDIR="+t.TempDir()), env...) // what a kill leaves goes with the test
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -186,7 +187,7 @@ func (p *problem) Error() string {
 // signIn gives a client with the account's token.
 func signIn(t *testing.T, base string, a account) *client {
 	t.Helper()
-	c := &client{t: t, base: base, http: &http.Client{Timeout: 30 * time.Second}}
+	c := &client{t: t, base: base, http: &http.Client{Timeout: startTimeout}}
 	var session struct {
 		Token string `json:"token"`
 	}

@@ -3,13 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -131,20 +134,33 @@ func (s *stack) serveArgs() []string {
 
 func (s *stack) traceFile(name string) string { return filepath.Join(s.dir, name+".trace") }
 
-// port gives a service an address that stays its own over restarts.
+// port gives a service an address that stays its own over restarts. It is below those that the
+// kernel gives to whoever asks for any: nobody else takes it while the service is down.
 func (s *stack) port(name string) string {
-	if s.ports[name] == "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			s.t.Fatal(err)
+	s.t.Helper()
+	for range 1000 {
+		if s.ports[name] != "" {
+			return s.ports[name]
 		}
-		s.ports[name] = l.Addr().String()
+		at := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // any will do
+		if _, used := portsUsed.LoadOrStore(at, true); used {
+			continue
+		}
+		l, err := net.Listen("tcp", at)
+		if err != nil {
+			continue
+		}
+		s.ports[name] = at
 		if err := l.Close(); err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	return s.ports[name]
+	s.t.Fatal("no free port")
+	return ""
 }
+
+// portsUsed are those that some stack has had.
+var portsUsed sync.Map
 
 func (s *stack) startService(service string, env []string) {
 	if s.programs[service] != nil {
@@ -200,7 +216,7 @@ func (s *stack) awaitReady() {
 	for _, url := range urls {
 		eventually(s.t, url, func() (bool, string) {
 			s.failIfGone()
-			res, err := http.Get(url) //nolint:gosec,noctx // our own server
+			res, err := probe.Get(url) //nolint:noctx // the client has a timeout
 			if err != nil {
 				return false, err.Error()
 			}
@@ -209,6 +225,9 @@ func (s *stack) awaitReady() {
 		})
 	}
 }
+
+// probe asks who may be starting or ending.
+var probe = &http.Client{Timeout: 10 * time.Second}
 
 // failIfGone ends the test when a program has ended that nobody killed.
 func (s *stack) failIfGone() {

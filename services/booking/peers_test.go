@@ -355,7 +355,7 @@ func (p *plans) granted() (ids []string) {
 // waitFor polls a condition without a sleep: on a ticker, until the test's own deadline.
 func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -223,7 +223,7 @@ func (m *machine) near(t *rapid.T, p *plansv1.Plan, replaces *claimed) *plansv1.
 
 // try claims, and remembers each session that was granted.
 func (m *machine) try(t *rapid.T, r *plansv1.ClaimSessionsRequest) bool {
-	ctx, cancel := context.WithTimeout(m.w.asBooking(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(m.w.asBooking(), time.Minute)
 	defer cancel()
 	_, err := m.w.entitlements.ClaimSessions(ctx, r)
 	if err != nil {

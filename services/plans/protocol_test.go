@@ -213,9 +213,16 @@ func TestNothingIsGrantedBeforeCatchingUp(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, d, start, plans.Config{})
 			p := w.active(patient, "acupuncture")
-			ctx, cancel := context.WithTimeout(w.asBooking(), 600*time.Millisecond)
-			defer cancel()
-			_, err := w.entitlements.ClaimSessions(ctx, claimOf(p, session(1, "2027-02-01")))
+			claim := func() error {
+				ctx, cancel := context.WithTimeout(w.asBooking(), 600*time.Millisecond)
+				defer cancel()
+				_, err := w.entitlements.ClaimSessions(ctx, claimOf(p, session(1, "2027-02-01")))
+				return err
+			}
+			err := claim()
+			for fault.IsKind(err, fault.DeadlineExceeded) { // on a busy machine plans is too late to say so
+				err = claim()
+			}
 			if f := refused(t, err, "CATCHING_UP"); f.Kind != fault.Unavailable {
 				t.Errorf("kind %s", f.Kind)
 			}

@@ -16,7 +16,7 @@ func install(what, name string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("%s is needed and not installed, and this is not Debian: install it and put it on the PATH, or give its address in the environment", what)
 	}
-	command := "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends " + name
+	command := "apt-get -o Acquire::Retries=5 update && DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y --no-install-recommends " + name
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%s is needed and not installed; run: sudo sh -c '%s'", what, command)
 	}

@@ -63,7 +63,7 @@ func script(t *testing.T, text string) (path, dir string) {
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick, end := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	tick, end := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !condition() {
 		select {
@@ -231,7 +231,7 @@ func TestInstallRunsOneCommandOrNamesIt(t *testing.T) {
 	}
 	t.Setenv("PATH", dir+":/bin:/usr/bin")
 	t.Setenv("DEBIAN_FRONTEND", "")
-	const command = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends some-package"
+	const command = "apt-get -o Acquire::Retries=5 update && DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y --no-install-recommends some-package"
 	err := install("Something", "some-package")
 	if os.Getuid() != 0 {
 		if err == nil || !strings.Contains(err.Error(), "sudo sh -c '"+command+"'") {
@@ -239,7 +239,7 @@ func TestInstallRunsOneCommandOrNamesIt(t *testing.T) {
 		}
 		return
 	}
-	if want := "update\nnoninteractive install -y --no-install-recommends some-package"; err != nil || content(dir+"/log") != want {
+	if want := "-o Acquire::Retries=5 update\nnoninteractive -o Acquire::Retries=5 install -y --no-install-recommends some-package"; err != nil || content(dir+"/log") != want {
 		t.Errorf("%v; ran %q, want %q", err, content(dir+"/log"), want)
 	}
 	if err := os.WriteFile(dir+"/broken", nil, 0o600); err != nil {

@@ -18,7 +18,7 @@ import (
 
 var _ propagation.TextMapCarrier = eventbus.Header(nil)
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestSubjectIsTheTypeInSnakeCase(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ import (
 // upright.events.v1, of which any will do. A ListEventsRequest{After: n} means "n happened".
 const producerName = "events"
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // effects are what a consumer of the tests does: one row for each application, so that a
 // repetition shows, and a fold that another order would change.

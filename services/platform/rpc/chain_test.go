@@ -65,22 +65,29 @@ func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	h := rpctest.New(t, "plans", register(func(ctx context.Context, _ *dynamicpb.Message) (string, error) {
 		deadline, _ := ctx.Deadline()
-		return time.Until(deadline).Round(time.Second).String(), nil
+		return time.Until(deadline).String(), nil
 	}))
+	// A busy machine may take a part of the time before the handler sees it.
+	within := func(t *testing.T, what, got string, err error, most time.Duration) {
+		t.Helper()
+		left, parsed := time.ParseDuration(got)
+		if err != nil || parsed != nil || left > most || left <= most/2 {
+			t.Errorf("%s arrives as %q, %v; want at most %v, and most of it", what, got, err, most)
+		}
+	}
 	h.Each(t, func(t *testing.T, conn grpc.ClientConnInterface) {
-		short, cancel := context.WithTimeout(asStaff(t), 2*time.Second)
-		defer cancel()
-		if got, err := call(short, conn, "Staff", ask("x")); err != nil || got != "2s" {
-			t.Errorf("the caller's two seconds arrive as %q, %v", got, err)
+		for _, given := range []time.Duration{4 * time.Second, time.Minute} {
+			short, cancel := context.WithTimeout(asStaff(t), given)
+			defer cancel()
+			got, err := call(short, conn, "Staff", ask("x"))
+			within(t, "the caller's time", got, err, given)
 		}
-		if got, err := call(asStaff(t), conn, "Staff", ask("x")); err != nil || got != "5s" {
-			t.Errorf("a peer's default arrives as %q, %v", got, err)
-		}
+		got, err := call(asStaff(t), conn, "Staff", ask("x"))
+		within(t, "a peer's default", got, err, 5*time.Second)
 	})
 	for name, transport := range h.Transports() {
-		if got, err := call(t.Context(), transport, "Public", ask("x")); err != nil || got != "10s" {
-			t.Errorf("%s: the server's default is %q, %v", name, got, err)
-		}
+		got, err := call(t.Context(), transport, "Public", ask("x"))
+		within(t, name+": the server's default", got, err, 10*time.Second)
 	}
 }
 

@@ -104,7 +104,7 @@ func rawCall(t *testing.T, address, path string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(clock.System.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(clock.System.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	framer := http2.NewFramer(conn, conn)

@@ -38,7 +38,7 @@ func TestRunIsBoundedInTime(t *testing.T) {
 	start := time.Now()
 	Run(context.Background(), "t", "op", Limits{Workers: 2, Duration: 50 * time.Millisecond, MaxOps: 1 << 30}, nil,
 		func(context.Context, int) error { time.Sleep(time.Millisecond); return nil })
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > time.Minute {
 		t.Errorf("took %v", d)
 	}
 }
