@@ -291,7 +291,7 @@ func TestKillWhilePlansAsks(t *testing.T) {
 		k.write("booking", `UPDATE attempts SET created_at = created_at + $1 WHERE state = 'OPEN'`, time.Hour.Microseconds())
 		for _, point := range []string{"plans.resolve_asking", "plans.resolve_answered"} {
 			k.startArmed("plans", point)
-			k.awaitKill("plans", point, 2*startTimeout) // it looks once a minute
+			k.awaitKill("plans", point, 2*startTimeout) // it looks when it starts, and once a minute
 			if n := s.value("plans", `SELECT count(*) FROM ledger WHERE state = 'HELD'`); n != 1 {
 				t.Fatalf("%s: %d claims are held, want 1: it was freed by something else", point, n)
 			}

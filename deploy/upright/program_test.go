@@ -57,7 +57,7 @@ var packages = map[string]string{
 var (
 	building sync.Mutex
 	builds   = map[string]func() (string, error){}
-	binaries = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "upright-test-bin-") })
+	binaries = sync.OnceValues(func() (string, error) { return os.MkdirTemp(os.Getenv("GOTMPDIR"), "upright-test-bin-") })
 )
 
 func TestMain(m *testing.M) {

@@ -208,14 +208,15 @@ func (s *Service) Run(ctx context.Context) error {
 // purgeEvery is how often request ids that are remembered no longer are removed.
 const purgeEvery = time.Hour
 
-// housekeep checks booked injections against a policy that has changed, then asks
-// about waiting claims and closes plans that are over, now and then. What failed is logged
-// and tried again next time.
+// housekeep checks booked injections against a policy that has changed and asks about claims
+// that waited while plans was down, at once; and both, and closes plans that are over, now and
+// then. What failed is logged and tried again next time.
 func (s *Service) housekeep(ctx context.Context) {
 	tick, purge := time.NewTicker(s.every), time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	defer purge.Stop()
 	_ = s.app.ReviewPolicy(ctx)
+	_, _ = s.app.ResolveHeld(ctx)
 	for {
 		select {
 		case <-ctx.Done():

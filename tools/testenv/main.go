@@ -6,7 +6,8 @@
 // (UPRIGHT_TEST_POSTGRES, UPRIGHT_TEST_CHROMIUM), else from what is installed, else, when it
 // runs as root, installed from Debian's packages. When none of that is possible it ends with
 // 1 and the one command to run: it never lets tests pass without what they need. A server
-// that it started is stopped and removed with the command.
+// that it started is stopped and removed with the command. Temporary files are kept in memory
+// where there is plenty; TMPDIR says otherwise.
 package main
 
 import (
@@ -55,7 +56,11 @@ func main() {
 // run provides what is needed, runs the command, and gives its exit code: 128 and the
 // signal's number when one ended it, as a shell does.
 func run(postgres, chromium bool, command []string, signals <-chan os.Signal) (code int, err error) {
-	env := os.Environ()
+	env, remove, err := inMemory(os.Environ())
+	if err != nil {
+		return 1, err
+	}
+	defer remove()
 	if chromium {
 		path, err := findChromium()
 		if err != nil {
@@ -90,6 +95,25 @@ func run(postgres, chromium bool, command []string, signals <-chan os.Signal) (c
 	// What the command leaves behind would hold on to the server that goes away.
 	defer signalGroup(cmd, syscall.SIGKILL)
 	return await(cmd, ended, signals)
+}
+
+// inMemory has the command keep its temporary files in memory, where there is room and nobody
+// has said where they go. What Go builds stays where it was: some systems run no programs from
+// there.
+func inMemory(env []string) (changed []string, remove func(), err error) {
+	base := memoryFolder()
+	if base == "" || os.Getenv("TMPDIR") != "" {
+		return env, func() {}, nil
+	}
+	dir, err := os.MkdirTemp(base, "upright-test-")
+	if err != nil {
+		return nil, nil, err
+	}
+	say("the tests' files are kept in memory, in %s", dir)
+	if os.Getenv("GOTMPDIR") == "" {
+		env = append(env, "GOTMPDIR="+os.TempDir())
+	}
+	return append(env, "TMPDIR="+dir), func() { _ = os.RemoveAll(dir) }, nil
 }
 
 // await passes signals on until the command ends; a second one ends it by force.

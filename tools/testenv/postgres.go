@@ -84,7 +84,11 @@ func (s *postgres) address() string {
 }
 
 func (s *postgres) start() (err error) {
-	if s.dir, err = os.MkdirTemp("", "upright-postgres-"); err != nil {
+	base := "" // the usual one
+	if os.Getenv("TMPDIR") == "" {
+		base = memoryFolder()
+	}
+	if s.dir, err = os.MkdirTemp(base, "upright-postgres-"); err != nil {
 		return err
 	}
 	if err := s.becomeServerUser(); err != nil {
