@@ -36,7 +36,7 @@ func inventedClinic(t *testing.T) *invented {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(shared, "demo-")
+	dir, err := os.MkdirTemp(shared, "demo-") //nolint:usetesting // it outlives the test
 	if err != nil {
 		t.Fatal(err)
 	}
