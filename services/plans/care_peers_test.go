@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
@@ -25,6 +27,27 @@ func (i *intake) ListClinicalFacts(ctx context.Context, r *intakev1.ListClinical
 		return nil, fault.NotFoundf("patient")
 	}
 	return &intakev1.ListClinicalFactsResponse{Facts: i.facts[r.GetPatientId()]}, nil
+}
+
+// ListCircumstances answers what was said on the patient's form.
+func (i *intake) ListCircumstances(_ context.Context, r *intakev1.ListCircumstancesRequest) (*intakev1.ListCircumstancesResponse, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f := i.forms[r.GetPatientId()]; f != nil {
+		return f, nil
+	}
+	return &intakev1.ListCircumstancesResponse{}, nil
+}
+
+// handedIn lets intake have a form of the patient, of a time, with one option for each question.
+func (i *intake) handedIn(patientID string, at time.Time, said map[string]string) {
+	f := &intakev1.ListCircumstancesResponse{IntakeId: "int_" + patientID, SubmitTime: timestamppb.New(at)}
+	for question, option := range said {
+		f.Circumstances = append(f.Circumstances, &intakev1.Circumstance{QuestionId: question, Options: []string{option}})
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.forms[patientID] = f
 }
 
 // say lets intake know an answer: one option, or several.

@@ -132,6 +132,57 @@ func TestF053HomeSuggestionsAndContraindications(t *testing.T) {
 	})
 }
 
+// F045, F053, F055: ice or warmth, rest or not, by what the form says of the pain, which is as
+// much older by now as the form is. What a clinician says comes first.
+func TestF055SuggestionsTakeTheAgeOfThePainFromTheForm(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		suggested := func(patientID string, c *plansv1.HomeCircumstances) string {
+			t.Helper()
+			got, err := w.home().GetHomeSuggestion(w.physio(), &plansv1.GetHomeSuggestionRequest{PatientId: patientID, Circumstances: c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes := " "
+			for _, i := range got.GetItems() {
+				codes += i.GetItem().GetCode() + " "
+			}
+			return codes
+		}
+		for _, c := range []struct {
+			id, duration string
+			days         int
+			has, lack    string
+		}{
+			{"pat_fresh", "lt48h", 0, "COLD REST_FROM_TRIGGER", "HEAT"},
+			{"pat_third_day", "lt48h", 2, "HEAT REST_FROM_TRIGGER", "COLD"},
+			{"pat_weeks", "2to14d", 13, "HEAT", "COLD REST_FROM_TRIGGER"},
+			{"pat_chronic", "gt12w", 0, "HEAT BREATHING", "COLD REST_FROM_TRIGGER"},
+			{"pat_grown_chronic", "6to12w", 42, "HEAT BREATHING", "COLD"},
+		} {
+			w.intake.handedIn(c.id, w.clock.Now().AddDate(0, 0, -c.days), map[string]string{"duration": c.duration, "trigger": "heavy_lifting"})
+			got := suggested(c.id, nil)
+			for _, code := range strings.Fields(c.has) {
+				if !strings.Contains(got, " "+code+" ") {
+					t.Errorf("%s: %s is missing in%s", c.id, code, got)
+				}
+			}
+			for _, code := range strings.Fields(c.lack) {
+				if strings.Contains(got, " "+code+" ") {
+					t.Errorf("%s: %s is in%s", c.id, code, got)
+				}
+			}
+		}
+		if got := suggested("pat_chronic", &plansv1.HomeCircumstances{Duration: "lt48h"}); !strings.Contains(got, " COLD ") {
+			t.Errorf("the clinician says that it is new: %s", got)
+		}
+		made, err := w.home().CreateHomeProgramme(w.physio(), &plansv1.CreateHomeProgrammeRequest{PatientId: "pat_fresh"})
+		if err != nil || made.GetProgramme().GetCircumstances().GetDuration() != "lt48h" {
+			t.Errorf("issued for %v, %v", made.GetProgramme().GetCircumstances(), err)
+		}
+	})
+}
+
 // F056, F057, F084: the schedule follows the diary; F049, F068: adherence counts what was done.
 func TestHomeScheduleFollowsTheDiary(t *testing.T) {
 	t.Parallel()

@@ -199,13 +199,14 @@ type intake struct {
 	gates map[string]*intakev1.BookingGate
 	facts map[string][]*intakev1.ClinicalFact
 	fired map[string][]string
+	forms map[string]*intakev1.ListCircumstancesResponse // by patient
 	t     testing.TB
 	asked int
 }
 
 func newIntake(t testing.TB) *intake {
 	t.Helper()
-	i := &intake{gates: map[string]*intakev1.BookingGate{}, t: t}
+	i := &intake{gates: map[string]*intakev1.BookingGate{}, forms: map[string]*intakev1.ListCircumstancesResponse{}, t: t}
 	i.producer = newProducer(t, "intake", func(r grpc.ServiceRegistrar) { intakev1.RegisterTriageServiceServer(r, i) })
 	return i
 }

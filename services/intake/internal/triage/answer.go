@@ -52,6 +52,24 @@ func Multi(options ...string) Answer { return Answer{kind: List, list: append([]
 // Kind says what the answer is made of.
 func (a Answer) Kind() AnswerKind { return a.kind }
 
+// Options are the options that the answer names: one of a choice, those ticked of a list, yes
+// or no. Nothing and a number name none.
+func (a Answer) Options() []string {
+	switch a.kind {
+	case Text:
+		return []string{a.text}
+	case Boolean:
+		if a.boolean {
+			return []string{"yes"}
+		}
+		return []string{"no"}
+	case List:
+		return slices.Clone(a.list)
+	case Nothing, Number:
+	}
+	return nil
+}
+
 // Equal reports whether two answers were given alike. Lists are equal in any order.
 func (a Answer) Equal(b Answer) bool {
 	if a.kind != b.kind || a.text != b.text || a.boolean != b.boolean || a.number != b.number {

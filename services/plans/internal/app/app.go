@@ -39,6 +39,9 @@ type Asks struct {
 	Gate func(ctx context.Context, clinicID, patientID string) (store.Gate, error)
 	// Conditions asks intake and directory what is known of a patient that bears on medicines.
 	Conditions func(ctx context.Context, clinicID, patientID string) (medication.Conditions, error)
+	// Circumstances asks intake what a patient's newest form says of how the pain came and how
+	// old it was: options by question, and when it was handed in. Nothing without a form.
+	Circumstances func(ctx context.Context, clinicID, patientID string) (options map[string][]string, at time.Time, err error)
 	// AddImplantFact lets intake know of a device in a patient's body, as the caller.
 	AddImplantFact func(ctx context.Context, clinicID, patientID, option string) error
 	// FiredRules asks intake which rules fired on a form.

@@ -31,10 +31,32 @@ type HomeWish struct {
 	Fingerprint []byte // of the request
 }
 
-// known asks intake what is known of a patient that bears on treatments.
+// known asks intake what is known of a patient that bears on treatments, and what the newest
+// form says of how the pain came. How old it is holds for today.
 func (a *App) known(ctx context.Context, clinicID, patientID string) (homecare.Known, error) {
 	c, err := a.asks.Conditions(ctx, clinicID, patientID)
-	return homecare.Known(c.Answers), err
+	if err != nil {
+		return nil, err
+	}
+	said, at, err := a.asks.Circumstances(ctx, clinicID, patientID)
+	if err != nil {
+		return nil, err
+	}
+	known := homecare.Known(c.Answers)
+	for question, options := range said {
+		if len(known[question]) == 0 {
+			known[question] = options
+		}
+	}
+	if duration := said["duration"]; len(duration) > 0 {
+		loc, err := a.zone(ctx, clinicID)
+		if err != nil {
+			return nil, err
+		}
+		days := civil.Of(at, loc).DaysUntil(civil.Of(a.clock.Now(), loc))
+		known["duration"] = []string{homecare.Aged(duration[0], days)}
+	}
+	return known, nil
 }
 
 // CreateHomeProgramme issues a home programme. It fails with the refusals of

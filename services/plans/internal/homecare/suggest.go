@@ -48,6 +48,31 @@ func (c Circumstances) WithKnown(k Known) Circumstances {
 	return c
 }
 
+// durations are the answers about how old a pain is, with the least number of days of each.
+var durations = []pastDays{{"lt48h", 0}, {"2to14d", 2}, {"2to6w", 14}, {"6to12w", 42}, {"gt12w", 84}}
+
+type pastDays struct {
+	answer string
+	days   int
+}
+
+// Aged gives the answer about how old a pain is that holds so many days after it was given:
+// ice helps in the first two days, and a form is often older than that. An answer that is not
+// one of the form's stays as it is.
+func Aged(duration string, days int) string {
+	at := slices.IndexFunc(durations, func(d pastDays) bool { return d.answer == duration })
+	if at < 0 {
+		return duration
+	}
+	least := durations[at].days + max(0, days)
+	for _, d := range durations {
+		if d.days <= least {
+			duration = d.answer
+		}
+	}
+	return duration
+}
+
 // Against gives the rules that forbid an item for a patient; none when it may be done.
 func (i Item) Against(c Circumstances, k Known) []string {
 	var rules []string

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -36,6 +37,19 @@ func (p Peers) conditions(ctx context.Context, clinicID, patientID string) (medi
 		}
 	}
 	return out, nil
+}
+
+// circumstances asks intake what the newest form says of how the pain came.
+func (p Peers) circumstances(ctx context.Context, clinicID, patientID string) (map[string][]string, time.Time, error) {
+	resp, err := p.Triage.ListCircumstances(as(ctx, clinicID), &intakev1.ListCircumstancesRequest{ClinicId: clinicID, PatientId: patientID})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	out := map[string][]string{}
+	for _, c := range resp.GetCircumstances() {
+		out[c.GetQuestionId()] = c.GetOptions()
+	}
+	return out, resp.GetSubmitTime().AsTime(), nil
 }
 
 // answers gives the options that an answer names: one, several, or a number as text.

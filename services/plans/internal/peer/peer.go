@@ -30,7 +30,7 @@ type Peers struct {
 // Asks are the questions as the use cases put them.
 func (p Peers) Asks() app.Asks {
 	return app.Asks{
-		Gate: p.gate, Conditions: p.conditions, AddImplantFact: p.addImplantFact, FiredRules: p.firedRules,
+		Gate: p.gate, Conditions: p.conditions, Circumstances: p.circumstances, AddImplantFact: p.addImplantFact, FiredRules: p.firedRules,
 		Patient: p.patient, Practitioner: p.practitioner, TimeZone: p.timeZone, Resolve: p.resolve,
 		KeepCareBlock: p.keepCareBlock,
 	}

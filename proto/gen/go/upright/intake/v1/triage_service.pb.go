@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -840,6 +841,180 @@ func (x *ListFiredRulesResponse) GetRuleIds() []string {
 	return nil
 }
 
+// ListCircumstancesRequest names a patient.
+type ListCircumstancesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clinic.
+	ClinicId string `protobuf:"bytes,1,opt,name=clinic_id,json=clinicId,proto3" json:"clinic_id,omitempty"`
+	// The patient.
+	PatientId     string `protobuf:"bytes,2,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCircumstancesRequest) Reset() {
+	*x = ListCircumstancesRequest{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCircumstancesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCircumstancesRequest) ProtoMessage() {}
+
+func (x *ListCircumstancesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCircumstancesRequest.ProtoReflect.Descriptor instead.
+func (*ListCircumstancesRequest) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListCircumstancesRequest) GetClinicId() string {
+	if x != nil {
+		return x.ClinicId
+	}
+	return ""
+}
+
+func (x *ListCircumstancesRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+// ListCircumstancesResponse holds answers of one form.
+type ListCircumstancesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The form; empty when none was handed in.
+	IntakeId string `protobuf:"bytes,1,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
+	// When it was handed in: an answer about time was true then.
+	SubmitTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=submit_time,json=submitTime,proto3" json:"submit_time,omitempty"`
+	// Answers, by question.
+	Circumstances []*Circumstance `protobuf:"bytes,3,rep,name=circumstances,proto3" json:"circumstances,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCircumstancesResponse) Reset() {
+	*x = ListCircumstancesResponse{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCircumstancesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCircumstancesResponse) ProtoMessage() {}
+
+func (x *ListCircumstancesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCircumstancesResponse.ProtoReflect.Descriptor instead.
+func (*ListCircumstancesResponse) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListCircumstancesResponse) GetIntakeId() string {
+	if x != nil {
+		return x.IntakeId
+	}
+	return ""
+}
+
+func (x *ListCircumstancesResponse) GetSubmitTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SubmitTime
+	}
+	return nil
+}
+
+func (x *ListCircumstancesResponse) GetCircumstances() []*Circumstance {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+// Circumstance is the answer to one question.
+type Circumstance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The question: trigger, onset, duration, aggravators, recurrent or tender_knots.
+	QuestionId string `protobuf:"bytes,1,opt,name=question_id,json=questionId,proto3" json:"question_id,omitempty"`
+	// The options that were chosen.
+	Options       []string `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Circumstance) Reset() {
+	*x = Circumstance{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Circumstance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Circumstance) ProtoMessage() {}
+
+func (x *Circumstance) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Circumstance.ProtoReflect.Descriptor instead.
+func (*Circumstance) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Circumstance) GetQuestionId() string {
+	if x != nil {
+		return x.QuestionId
+	}
+	return ""
+}
+
+func (x *Circumstance) GetOptions() []string {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 // GetBookingGateRequest names a patient.
 type GetBookingGateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -853,7 +1028,7 @@ type GetBookingGateRequest struct {
 
 func (x *GetBookingGateRequest) Reset() {
 	*x = GetBookingGateRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1040,7 @@ func (x *GetBookingGateRequest) String() string {
 func (*GetBookingGateRequest) ProtoMessage() {}
 
 func (x *GetBookingGateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[14]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1053,7 @@ func (x *GetBookingGateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBookingGateRequest.ProtoReflect.Descriptor instead.
 func (*GetBookingGateRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{14}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetBookingGateRequest) GetPatientId() string {
@@ -906,7 +1081,7 @@ type GetBookingGateResponse struct {
 
 func (x *GetBookingGateResponse) Reset() {
 	*x = GetBookingGateResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1093,7 @@ func (x *GetBookingGateResponse) String() string {
 func (*GetBookingGateResponse) ProtoMessage() {}
 
 func (x *GetBookingGateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[15]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1106,7 @@ func (x *GetBookingGateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBookingGateResponse.ProtoReflect.Descriptor instead.
 func (*GetBookingGateResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{15}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetBookingGateResponse) GetGate() *BookingGate {
@@ -956,7 +1131,7 @@ type RecordMiniScreenRequest struct {
 
 func (x *RecordMiniScreenRequest) Reset() {
 	*x = RecordMiniScreenRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1143,7 @@ func (x *RecordMiniScreenRequest) String() string {
 func (*RecordMiniScreenRequest) ProtoMessage() {}
 
 func (x *RecordMiniScreenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[16]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1156,7 @@ func (x *RecordMiniScreenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordMiniScreenRequest.ProtoReflect.Descriptor instead.
 func (*RecordMiniScreenRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{16}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecordMiniScreenRequest) GetPatientId() string {
@@ -1024,7 +1199,7 @@ type RecordMiniScreenResponse struct {
 
 func (x *RecordMiniScreenResponse) Reset() {
 	*x = RecordMiniScreenResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1211,7 @@ func (x *RecordMiniScreenResponse) String() string {
 func (*RecordMiniScreenResponse) ProtoMessage() {}
 
 func (x *RecordMiniScreenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[17]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1224,7 @@ func (x *RecordMiniScreenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordMiniScreenResponse.ProtoReflect.Descriptor instead.
 func (*RecordMiniScreenResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{17}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecordMiniScreenResponse) GetClear() bool {
@@ -1102,7 +1277,7 @@ type ListClinicalFactsRequest struct {
 
 func (x *ListClinicalFactsRequest) Reset() {
 	*x = ListClinicalFactsRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1289,7 @@ func (x *ListClinicalFactsRequest) String() string {
 func (*ListClinicalFactsRequest) ProtoMessage() {}
 
 func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[18]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1302,7 @@ func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{18}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListClinicalFactsRequest) GetPatientId() string {
@@ -1170,7 +1345,7 @@ type ListClinicalFactsResponse struct {
 
 func (x *ListClinicalFactsResponse) Reset() {
 	*x = ListClinicalFactsResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1357,7 @@ func (x *ListClinicalFactsResponse) String() string {
 func (*ListClinicalFactsResponse) ProtoMessage() {}
 
 func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[19]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1370,7 @@ func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{19}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListClinicalFactsResponse) GetFacts() []*ClinicalFact {
@@ -1252,7 +1427,7 @@ type RecordClinicalFactRequest struct {
 
 func (x *RecordClinicalFactRequest) Reset() {
 	*x = RecordClinicalFactRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1439,7 @@ func (x *RecordClinicalFactRequest) String() string {
 func (*RecordClinicalFactRequest) ProtoMessage() {}
 
 func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[20]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1452,7 @@ func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactRequest.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{20}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RecordClinicalFactRequest) GetPatientId() string {
@@ -1328,7 +1503,7 @@ type RecordClinicalFactResponse struct {
 
 func (x *RecordClinicalFactResponse) Reset() {
 	*x = RecordClinicalFactResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1515,7 @@ func (x *RecordClinicalFactResponse) String() string {
 func (*RecordClinicalFactResponse) ProtoMessage() {}
 
 func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1528,7 @@ func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactResponse.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RecordClinicalFactResponse) GetFact() *ClinicalFact {
@@ -1387,7 +1562,7 @@ type ReleaseContraindicationRequest struct {
 
 func (x *ReleaseContraindicationRequest) Reset() {
 	*x = ReleaseContraindicationRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1574,7 @@ func (x *ReleaseContraindicationRequest) String() string {
 func (*ReleaseContraindicationRequest) ProtoMessage() {}
 
 func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,7 +1587,7 @@ func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{22}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReleaseContraindicationRequest) GetPatientId() string {
@@ -1456,7 +1631,7 @@ type ReleaseContraindicationResponse struct {
 
 func (x *ReleaseContraindicationResponse) Reset() {
 	*x = ReleaseContraindicationResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1643,7 @@ func (x *ReleaseContraindicationResponse) String() string {
 func (*ReleaseContraindicationResponse) ProtoMessage() {}
 
 func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1656,7 @@ func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{23}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReleaseContraindicationResponse) GetRelease() *ContraindicationRelease {
@@ -1502,7 +1677,7 @@ var File_upright_intake_v1_triage_service_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"\n" +
-	"&upright/intake/v1/triage_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cupright/intake/v1/gate.proto\x1a\x1eupright/intake/v1/triage.proto\x1a\x1cupright/type/v1/access.proto\"\xc1\x02\n" +
+	"&upright/intake/v1/triage_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/intake/v1/gate.proto\x1a\x1eupright/intake/v1/triage.proto\x1a\x1cupright/type/v1/access.proto\"\xc1\x02\n" +
 	"\x15EvaluateTriageRequest\x122\n" +
 	"\x10questionnaire_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x0fquestionnaireId\x12b\n" +
 	"\aanswers\x18\x02 \x03(\v25.upright.intake.v1.EvaluateTriageRequest.AnswersEntryB\x11\xbaH\x0e\x9a\x01\v\x10\xf4\x03\"\x06r\x04\x10\x01\x18@R\aanswers\x12<\n" +
@@ -1560,7 +1735,20 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12&\n" +
 	"\tintake_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\"3\n" +
 	"\x16ListFiredRulesResponse\x12\x19\n" +
-	"\brule_ids\x18\x01 \x03(\tR\aruleIds\"g\n" +
+	"\brule_ids\x18\x01 \x03(\tR\aruleIds\"l\n" +
+	"\x18ListCircumstancesRequest\x12&\n" +
+	"\tclinic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bclinicId\x12(\n" +
+	"\n" +
+	"patient_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\"\xbc\x01\n" +
+	"\x19ListCircumstancesResponse\x12\x1b\n" +
+	"\tintake_id\x18\x01 \x01(\tR\bintakeId\x12;\n" +
+	"\vsubmit_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"submitTime\x12E\n" +
+	"\rcircumstances\x18\x03 \x03(\v2\x1f.upright.intake.v1.CircumstanceR\rcircumstances\"I\n" +
+	"\fCircumstance\x12\x1f\n" +
+	"\vquestion_id\x18\x01 \x01(\tR\n" +
+	"questionId\x12\x18\n" +
+	"\aoptions\x18\x02 \x03(\tR\aoptions\"g\n" +
 	"\x15GetBookingGateRequest\x12(\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12$\n" +
@@ -1615,7 +1803,7 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x8a\x01\n" +
 	"\x1fReleaseContraindicationResponse\x12D\n" +
 	"\arelease\x18\x01 \x01(\v2*.upright.intake.v1.ContraindicationReleaseR\arelease\x12!\n" +
-	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xdb\x0f\n" +
+	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xd8\x10\n" +
 	"\rTriageService\x12\x96\x01\n" +
 	"\x0eEvaluateTriage\x12(.upright.intake.v1.EvaluateTriageRequest\x1a).upright.intake.v1.EvaluateTriageResponse\"/\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02 :\x01*b\x06triage\"\x13/v1/triage:evaluate\x12\x8a\x01\n" +
 	"\x0fListTriageTasks\x12).upright.intake.v1.ListTriageTasksRequest\x1a*.upright.intake.v1.ListTriageTasksResponse\" \xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/triage-tasks\x12\x94\x01\n" +
@@ -1623,7 +1811,8 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"\x15AcknowledgeTriageTask\x12/.upright.intake.v1.AcknowledgeTriageTaskRequest\x1a0.upright.intake.v1.AcknowledgeTriageTaskResponse\">\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x021:\x01*b\x04task\"&/v1/triage-tasks/{task_id}:acknowledge\x12\xa7\x01\n" +
 	"\x10DecideTriageTask\x12*.upright.intake.v1.DecideTriageTaskRequest\x1a+.upright.intake.v1.DecideTriageTaskResponse\":\xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02,:\x01*b\x04task\"!/v1/triage-tasks/{task_id}:decide\x12\x9b\x01\n" +
 	"\x0eOverrideTriage\x12(.upright.intake.v1.OverrideTriageRequest\x1a).upright.intake.v1.OverrideTriageResponse\"4\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/intakes/{intake_id}:override\x12r\n" +
-	"\x0eListFiredRules\x12(.upright.intake.v1.ListFiredRulesRequest\x1a).upright.intake.v1.ListFiredRulesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\xbe\x01\n" +
+	"\x0eListFiredRules\x12(.upright.intake.v1.ListFiredRulesRequest\x1a).upright.intake.v1.ListFiredRulesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12{\n" +
+	"\x11ListCircumstances\x12+.upright.intake.v1.ListCircumstancesRequest\x1a,.upright.intake.v1.ListCircumstancesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\xbe\x01\n" +
 	"\x0eGetBookingGate\x12(.upright.intake.v1.GetBookingGateRequest\x1a).upright.intake.v1.GetBookingGateResponse\"W\xaa\xbb\x18\x1f\x12\x04\x01\x02\x03\x04\x1a\abooking\x1a\x05plans\x1a\agateway\x82\xd3\xe4\x93\x02.b\x04gate\x12&/v1/patients/{patient_id}/booking-gate\x12\xa7\x01\n" +
 	"\x10RecordMiniScreen\x12*.upright.intake.v1.RecordMiniScreenRequest\x1a+.upright.intake.v1.RecordMiniScreenResponse\":\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/patients/{patient_id}/mini-screens\x12\xae\x01\n" +
 	"\x11ListClinicalFacts\x12+.upright.intake.v1.ListClinicalFactsRequest\x1a,.upright.intake.v1.ListClinicalFactsResponse\">\xaa\xbb\x18\n" +
@@ -1644,7 +1833,7 @@ func file_upright_intake_v1_triage_service_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_triage_service_proto_rawDescData
 }
 
-var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*EvaluateTriageRequest)(nil),           // 0: upright.intake.v1.EvaluateTriageRequest
 	(*EvaluateTriageResponse)(nil),          // 1: upright.intake.v1.EvaluateTriageResponse
@@ -1660,74 +1849,82 @@ var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*OverrideTriageResponse)(nil),          // 11: upright.intake.v1.OverrideTriageResponse
 	(*ListFiredRulesRequest)(nil),           // 12: upright.intake.v1.ListFiredRulesRequest
 	(*ListFiredRulesResponse)(nil),          // 13: upright.intake.v1.ListFiredRulesResponse
-	(*GetBookingGateRequest)(nil),           // 14: upright.intake.v1.GetBookingGateRequest
-	(*GetBookingGateResponse)(nil),          // 15: upright.intake.v1.GetBookingGateResponse
-	(*RecordMiniScreenRequest)(nil),         // 16: upright.intake.v1.RecordMiniScreenRequest
-	(*RecordMiniScreenResponse)(nil),        // 17: upright.intake.v1.RecordMiniScreenResponse
-	(*ListClinicalFactsRequest)(nil),        // 18: upright.intake.v1.ListClinicalFactsRequest
-	(*ListClinicalFactsResponse)(nil),       // 19: upright.intake.v1.ListClinicalFactsResponse
-	(*RecordClinicalFactRequest)(nil),       // 20: upright.intake.v1.RecordClinicalFactRequest
-	(*RecordClinicalFactResponse)(nil),      // 21: upright.intake.v1.RecordClinicalFactResponse
-	(*ReleaseContraindicationRequest)(nil),  // 22: upright.intake.v1.ReleaseContraindicationRequest
-	(*ReleaseContraindicationResponse)(nil), // 23: upright.intake.v1.ReleaseContraindicationResponse
-	nil,                                     // 24: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	nil,                                     // 25: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	(*TriageResult)(nil),                    // 26: upright.intake.v1.TriageResult
-	(*TriageTask)(nil),                      // 27: upright.intake.v1.TriageTask
-	(*BookingGate)(nil),                     // 28: upright.intake.v1.BookingGate
-	(*Advice)(nil),                          // 29: upright.intake.v1.Advice
-	(*ClinicalFact)(nil),                    // 30: upright.intake.v1.ClinicalFact
-	(*ModalityBlock)(nil),                   // 31: upright.intake.v1.ModalityBlock
-	(*ContraindicationRelease)(nil),         // 32: upright.intake.v1.ContraindicationRelease
-	(*structpb.Value)(nil),                  // 33: google.protobuf.Value
+	(*ListCircumstancesRequest)(nil),        // 14: upright.intake.v1.ListCircumstancesRequest
+	(*ListCircumstancesResponse)(nil),       // 15: upright.intake.v1.ListCircumstancesResponse
+	(*Circumstance)(nil),                    // 16: upright.intake.v1.Circumstance
+	(*GetBookingGateRequest)(nil),           // 17: upright.intake.v1.GetBookingGateRequest
+	(*GetBookingGateResponse)(nil),          // 18: upright.intake.v1.GetBookingGateResponse
+	(*RecordMiniScreenRequest)(nil),         // 19: upright.intake.v1.RecordMiniScreenRequest
+	(*RecordMiniScreenResponse)(nil),        // 20: upright.intake.v1.RecordMiniScreenResponse
+	(*ListClinicalFactsRequest)(nil),        // 21: upright.intake.v1.ListClinicalFactsRequest
+	(*ListClinicalFactsResponse)(nil),       // 22: upright.intake.v1.ListClinicalFactsResponse
+	(*RecordClinicalFactRequest)(nil),       // 23: upright.intake.v1.RecordClinicalFactRequest
+	(*RecordClinicalFactResponse)(nil),      // 24: upright.intake.v1.RecordClinicalFactResponse
+	(*ReleaseContraindicationRequest)(nil),  // 25: upright.intake.v1.ReleaseContraindicationRequest
+	(*ReleaseContraindicationResponse)(nil), // 26: upright.intake.v1.ReleaseContraindicationResponse
+	nil,                                     // 27: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	nil,                                     // 28: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	(*TriageResult)(nil),                    // 29: upright.intake.v1.TriageResult
+	(*TriageTask)(nil),                      // 30: upright.intake.v1.TriageTask
+	(*timestamppb.Timestamp)(nil),           // 31: google.protobuf.Timestamp
+	(*BookingGate)(nil),                     // 32: upright.intake.v1.BookingGate
+	(*Advice)(nil),                          // 33: upright.intake.v1.Advice
+	(*ClinicalFact)(nil),                    // 34: upright.intake.v1.ClinicalFact
+	(*ModalityBlock)(nil),                   // 35: upright.intake.v1.ModalityBlock
+	(*ContraindicationRelease)(nil),         // 36: upright.intake.v1.ContraindicationRelease
+	(*structpb.Value)(nil),                  // 37: google.protobuf.Value
 }
 var file_upright_intake_v1_triage_service_proto_depIdxs = []int32{
-	24, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	26, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
-	27, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
-	27, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	27, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	27, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	28, // 6: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
-	25, // 7: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	29, // 8: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
-	30, // 9: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
-	31, // 10: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
-	31, // 11: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
-	32, // 12: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
-	33, // 13: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
-	30, // 14: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
-	32, // 15: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
-	33, // 16: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
-	0,  // 17: upright.intake.v1.TriageService.EvaluateTriage:input_type -> upright.intake.v1.EvaluateTriageRequest
-	2,  // 18: upright.intake.v1.TriageService.ListTriageTasks:input_type -> upright.intake.v1.ListTriageTasksRequest
-	4,  // 19: upright.intake.v1.TriageService.GetTriageTask:input_type -> upright.intake.v1.GetTriageTaskRequest
-	6,  // 20: upright.intake.v1.TriageService.AcknowledgeTriageTask:input_type -> upright.intake.v1.AcknowledgeTriageTaskRequest
-	8,  // 21: upright.intake.v1.TriageService.DecideTriageTask:input_type -> upright.intake.v1.DecideTriageTaskRequest
-	10, // 22: upright.intake.v1.TriageService.OverrideTriage:input_type -> upright.intake.v1.OverrideTriageRequest
-	12, // 23: upright.intake.v1.TriageService.ListFiredRules:input_type -> upright.intake.v1.ListFiredRulesRequest
-	14, // 24: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
-	16, // 25: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
-	18, // 26: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
-	20, // 27: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
-	22, // 28: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
-	1,  // 29: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
-	3,  // 30: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
-	5,  // 31: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
-	7,  // 32: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
-	9,  // 33: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
-	11, // 34: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
-	13, // 35: upright.intake.v1.TriageService.ListFiredRules:output_type -> upright.intake.v1.ListFiredRulesResponse
-	15, // 36: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
-	17, // 37: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
-	19, // 38: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
-	21, // 39: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
-	23, // 40: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
-	29, // [29:41] is the sub-list for method output_type
-	17, // [17:29] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	27, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	29, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
+	30, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
+	30, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	30, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	30, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	31, // 6: upright.intake.v1.ListCircumstancesResponse.submit_time:type_name -> google.protobuf.Timestamp
+	16, // 7: upright.intake.v1.ListCircumstancesResponse.circumstances:type_name -> upright.intake.v1.Circumstance
+	32, // 8: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
+	28, // 9: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	33, // 10: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
+	34, // 11: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
+	35, // 12: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
+	35, // 13: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
+	36, // 14: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
+	37, // 15: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
+	34, // 16: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
+	36, // 17: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
+	37, // 18: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
+	0,  // 19: upright.intake.v1.TriageService.EvaluateTriage:input_type -> upright.intake.v1.EvaluateTriageRequest
+	2,  // 20: upright.intake.v1.TriageService.ListTriageTasks:input_type -> upright.intake.v1.ListTriageTasksRequest
+	4,  // 21: upright.intake.v1.TriageService.GetTriageTask:input_type -> upright.intake.v1.GetTriageTaskRequest
+	6,  // 22: upright.intake.v1.TriageService.AcknowledgeTriageTask:input_type -> upright.intake.v1.AcknowledgeTriageTaskRequest
+	8,  // 23: upright.intake.v1.TriageService.DecideTriageTask:input_type -> upright.intake.v1.DecideTriageTaskRequest
+	10, // 24: upright.intake.v1.TriageService.OverrideTriage:input_type -> upright.intake.v1.OverrideTriageRequest
+	12, // 25: upright.intake.v1.TriageService.ListFiredRules:input_type -> upright.intake.v1.ListFiredRulesRequest
+	14, // 26: upright.intake.v1.TriageService.ListCircumstances:input_type -> upright.intake.v1.ListCircumstancesRequest
+	17, // 27: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
+	19, // 28: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
+	21, // 29: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
+	23, // 30: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
+	25, // 31: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
+	1,  // 32: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
+	3,  // 33: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
+	5,  // 34: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
+	7,  // 35: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
+	9,  // 36: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
+	11, // 37: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
+	13, // 38: upright.intake.v1.TriageService.ListFiredRules:output_type -> upright.intake.v1.ListFiredRulesResponse
+	15, // 39: upright.intake.v1.TriageService.ListCircumstances:output_type -> upright.intake.v1.ListCircumstancesResponse
+	18, // 40: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
+	20, // 41: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
+	22, // 42: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
+	24, // 43: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
+	26, // 44: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
+	32, // [32:45] is the sub-list for method output_type
+	19, // [19:32] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_triage_service_proto_init() }
@@ -1743,7 +1940,7 @@ func file_upright_intake_v1_triage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_triage_service_proto_rawDesc), len(file_upright_intake_v1_triage_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	TriageService_DecideTriageTask_FullMethodName        = "/upright.intake.v1.TriageService/DecideTriageTask"
 	TriageService_OverrideTriage_FullMethodName          = "/upright.intake.v1.TriageService/OverrideTriage"
 	TriageService_ListFiredRules_FullMethodName          = "/upright.intake.v1.TriageService/ListFiredRules"
+	TriageService_ListCircumstances_FullMethodName       = "/upright.intake.v1.TriageService/ListCircumstances"
 	TriageService_GetBookingGate_FullMethodName          = "/upright.intake.v1.TriageService/GetBookingGate"
 	TriageService_RecordMiniScreen_FullMethodName        = "/upright.intake.v1.TriageService/RecordMiniScreen"
 	TriageService_ListClinicalFacts_FullMethodName       = "/upright.intake.v1.TriageService/ListClinicalFacts"
@@ -58,6 +59,10 @@ type TriageServiceClient interface {
 	// ListFiredRules returns the ids of the rules that fired on an intake, for plans, which
 	// proposes referrals from them. NOT_FOUND when the clinic has no such intake.
 	ListFiredRules(ctx context.Context, in *ListFiredRulesRequest, opts ...grpc.CallOption) (*ListFiredRulesResponse, error)
+	// ListCircumstances returns what the newest form of a patient that was handed in says about
+	// how the pain came and how old it was then, for plans, whose home programmes depend on it.
+	// Nothing for a patient without such a form.
+	ListCircumstances(ctx context.Context, in *ListCircumstancesRequest, opts ...grpc.CallOption) (*ListCircumstancesResponse, error)
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(ctx context.Context, in *GetBookingGateRequest, opts ...grpc.CallOption) (*GetBookingGateResponse, error)
@@ -155,6 +160,16 @@ func (c *triageServiceClient) ListFiredRules(ctx context.Context, in *ListFiredR
 	return out, nil
 }
 
+func (c *triageServiceClient) ListCircumstances(ctx context.Context, in *ListCircumstancesRequest, opts ...grpc.CallOption) (*ListCircumstancesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCircumstancesResponse)
+	err := c.cc.Invoke(ctx, TriageService_ListCircumstances_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *triageServiceClient) GetBookingGate(ctx context.Context, in *GetBookingGateRequest, opts ...grpc.CallOption) (*GetBookingGateResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetBookingGateResponse)
@@ -230,6 +245,10 @@ type TriageServiceServer interface {
 	// ListFiredRules returns the ids of the rules that fired on an intake, for plans, which
 	// proposes referrals from them. NOT_FOUND when the clinic has no such intake.
 	ListFiredRules(context.Context, *ListFiredRulesRequest) (*ListFiredRulesResponse, error)
+	// ListCircumstances returns what the newest form of a patient that was handed in says about
+	// how the pain came and how old it was then, for plans, whose home programmes depend on it.
+	// Nothing for a patient without such a form.
+	ListCircumstances(context.Context, *ListCircumstancesRequest) (*ListCircumstancesResponse, error)
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(context.Context, *GetBookingGateRequest) (*GetBookingGateResponse, error)
@@ -277,6 +296,9 @@ func (UnimplementedTriageServiceServer) OverrideTriage(context.Context, *Overrid
 }
 func (UnimplementedTriageServiceServer) ListFiredRules(context.Context, *ListFiredRulesRequest) (*ListFiredRulesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFiredRules not implemented")
+}
+func (UnimplementedTriageServiceServer) ListCircumstances(context.Context, *ListCircumstancesRequest) (*ListCircumstancesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCircumstances not implemented")
 }
 func (UnimplementedTriageServiceServer) GetBookingGate(context.Context, *GetBookingGateRequest) (*GetBookingGateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBookingGate not implemented")
@@ -440,6 +462,24 @@ func _TriageService_ListFiredRules_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriageService_ListCircumstances_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCircumstancesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriageServiceServer).ListCircumstances(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriageService_ListCircumstances_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriageServiceServer).ListCircumstances(ctx, req.(*ListCircumstancesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TriageService_GetBookingGate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetBookingGateRequest)
 	if err := dec(in); err != nil {
@@ -564,6 +604,10 @@ var TriageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListFiredRules",
 			Handler:    _TriageService_ListFiredRules_Handler,
+		},
+		{
+			MethodName: "ListCircumstances",
+			Handler:    _TriageService_ListCircumstances_Handler,
 		},
 		{
 			MethodName: "GetBookingGate",
