@@ -27,6 +27,7 @@ func TestReferralFacts(t *testing.T) {
 		"F105 a child with signs of scoliosis is proposed to orthopaedics":           factScoliosis,
 		"F106 a curve that changes is proposed to orthopaedics":                      factScoliosis,
 		"F109 surgery comes after all conservative care, listing what is missing":    factSurgeryGate,
+		"F109 delivered sessions of plans count":                                     factDeliveredCare,
 		"F109 an emergency does not wait":                                            factBypass,
 		"F110 the indication is one of five":                                         factIndication,
 		"F111 metal in the spine is known to intake from then on":                    factImplant,
@@ -236,6 +237,74 @@ func factSurgeryGate(t *testing.T, w *world) {
 	if f := refused(t, err, "INVALID_ARGUMENT"); f.Fields[0].Field != "reason" {
 		t.Errorf("%v", f.Fields)
 	}
+}
+
+// factDeliveredCare: eight sessions of physiotherapy of a plan between two equal pain scores
+// are a try without effect; massage that was begun is not.
+func factDeliveredCare(t *testing.T, w *world) {
+	const id = "pat_delivered"
+	w.tried(id, "PHYSIOTHERAPY", "MASSAGE") // all but these
+	deliver := func(template string, n int) {
+		t.Helper()
+		p := w.active(id, template, &plansv1.CourseSpec{CourseId: template, Sessions: 8})
+		r := claimOf(p)
+		for i := range n {
+			s := own(id, i, daysAgo(60-4*i))
+			s.EntitlementId, s.AppointmentId = s.GetEntitlementId()+template, s.GetAppointmentId()+template
+			r.Sessions = append(r.Sessions, s)
+		}
+		w.granted(p, r.GetSessions()...)
+		for _, s := range r.GetSessions() {
+			w.booking.book(fact(r, s))
+			w.booking.complete(fact(r, s))
+		}
+		w.heard(w.booking.producer)
+	}
+	gate := func() (open bool, missing string, computed *plansv1.TreatmentTrial) {
+		t.Helper()
+		got, err := w.refs().GetSurgeryGate(w.physio(), &plansv1.GetSurgeryGateRequest{PatientId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range got.GetMissing() {
+			missing += m.GetModality() + " " + m.GetWhy() + "; "
+		}
+		for _, trial := range got.GetTrials() {
+			if trial.GetComputed() && trial.GetModality() == "PHYSIOTHERAPY" {
+				computed = trial
+			}
+		}
+		return got.GetOpen(), missing, computed
+	}
+	deliver("physiotherapy", 8)
+	deliver("massage", 2)
+	if _, missing, trial := gate(); missing != "PHYSIOTHERAPY NO_OUTCOME; MASSAGE TOO_FEW_SESSIONS; " || trial.GetDeliveredSessions() != 8 {
+		t.Errorf("missing %s, computed %v", missing, trial)
+	}
+	for _, days := range []int{61, 1} {
+		pain := 6.0
+		_, err := w.outcomes().RecordOutcome(w.physio(), &plansv1.RecordOutcomeRequest{PatientId: id, Instrument: "NPRS", Score: &pain, LocalDate: daysAgo(days)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, missing, trial := gate(); missing != "MASSAGE TOO_FEW_SESSIONS; " || trial.GetOutcome() != "INEFFECTIVE" || trial.GetPlanId() == "" {
+		t.Errorf("missing %s, computed %v", missing, trial)
+	}
+	r := surgical()
+	r.PatientId = id
+	_, err := w.refs().CreateReferral(w.physician(), r)
+	if f := refused(t, err, "SURGERY_GATE"); f.Facts["missing"] != "massage: too few sessions" {
+		t.Errorf("facts %v", f.Facts)
+	}
+	_, err = w.refs().RecordTreatmentTrial(w.physio(), &plansv1.RecordTreatmentTrialRequest{PatientId: id, Modality: "MASSAGE", Outcome: "DECLINED", Reason: "it hurt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open, missing, _ := gate(); !open {
+		t.Errorf("missing %s", missing)
+	}
+	w.refer(w.physician(), r)
 }
 
 func factBypass(t *testing.T, w *world) {

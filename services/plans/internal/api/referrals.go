@@ -162,13 +162,19 @@ func encodeTrial(t store.Trial) *plansv1.TreatmentTrial {
 	}
 }
 
+func encodeSurgeryTrial(t app.SurgeryTrial) *plansv1.TreatmentTrial {
+	out := encodeTrial(t.Trial)
+	out.Computed, out.DeliveredSessions = t.Computed, int32(t.Delivered)
+	return out
+}
+
 func (s referralServer) GetSurgeryGate(ctx context.Context, r *plansv1.GetSurgeryGateRequest) (*plansv1.GetSurgeryGateResponse, error) {
 	g, err := s.app.GetSurgeryGate(ctx, r.GetPatientId())
 	if err != nil {
 		return nil, err
 	}
 	return &plansv1.GetSurgeryGateResponse{
-		Open: len(g.Missing) == 0, Trials: each(g.Trials, encodeTrial), Source: g.Source,
+		Open: len(g.Missing) == 0, Trials: each(g.Trials, encodeSurgeryTrial), Source: g.Source,
 		Missing: each(g.Missing, func(m referral.Missing) *plansv1.MissingTrial {
 			return &plansv1.MissingTrial{Modality: m.Modality, Why: m.Why}
 		}),

@@ -36,7 +36,7 @@ func (a *App) AcceptReferral(ctx context.Context, ref ReferralRef, indication, s
 				}
 			}
 			r.Indication, r.Summary = cmp.Or(indication, r.Indication), cmp.Or(summary, r.Summary)
-			trials, _, err := trialsOf(tx, head.ClinicID, head.PatientID)
+			trials, err := a.trialsOf(tx, head.ClinicID, head.PatientID)
 			if err != nil {
 				return err
 			}

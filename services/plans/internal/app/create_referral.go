@@ -77,7 +77,7 @@ func (a *App) newReferral(
 		a.completeOrder(&o, r, p.Subject, cond)
 		r.Orders = append(r.Orders, o)
 	}
-	trials, _, err := trialsOf(tx, head.ClinicID, head.PatientID)
+	trials, err := a.trialsOf(tx, head.ClinicID, head.PatientID)
 	if err != nil {
 		return r, err
 	}

@@ -265,19 +265,6 @@ func (a *App) completeOrder(o *referral.Order, r referral.Referral, by string, c
 	}
 }
 
-// trialsOf gives what became of conservative care, as the surgery gate asks for it.
-func trialsOf(tx *sqldb.Tx, clinicID, patientID string) ([]referral.Trial, []store.Trial, error) {
-	rows, err := store.Trials(tx, clinicID, patientID)
-	if err != nil {
-		return nil, nil, err
-	}
-	out := make([]referral.Trial, len(rows))
-	for i, t := range rows {
-		out[i] = referral.Trial{Modality: t.Modality, Outcome: t.Outcome, Reason: t.Reason}
-	}
-	return out, rows, nil
-}
-
 // notSent fails with REFERRAL_STATE unless the referral can still be changed before it is
 // sent.
 func notSent(r referral.Referral) error {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"github.com/upright-clinic/upright/services/plans/internal/outcome"
 	"github.com/upright-clinic/upright/services/plans/internal/plan"
 	"github.com/upright-clinic/upright/services/plans/internal/store"
@@ -8,7 +10,8 @@ import (
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
-// baselineDays is how long before a plan's first day a first answer may lie.
+// baselineDays is how long before a plan's first day a first answer may lie, and how long
+// after its end a last one.
 const baselineDays = 28
 
 // reviewDue reports whether a review of the course is due: a review point was reached, or the
@@ -32,11 +35,18 @@ func (a *App) stalled(tx *sqldb.Tx, clinicID string, p plan.Plan, c plan.Course,
 	if err != nil {
 		return false, err
 	}
+	return set.Stalled(since, pointsOf(rows, p)), nil
+}
+
+// pointsOf are the outcomes, by instrument and oldest first, that tell what a plan has changed:
+// from shortly before its start until shortly after its end.
+func pointsOf(rows []store.Outcome, p plan.Plan) map[string][]outcome.Point {
 	points := map[string][]outcome.Point{}
 	for _, o := range rows {
-		if !o.InError && !o.Date.Before(p.StartDate.AddDays(-baselineDays)) {
+		over := !p.ClosedAt.IsZero() && o.Date.After(civil.Of(p.ClosedAt, time.UTC).AddDays(baselineDays))
+		if !o.InError && !over && !o.Date.Before(p.StartDate.AddDays(-baselineDays)) {
 			points[o.Instrument] = append(points[o.Instrument], o.Point())
 		}
 	}
-	return set.Stalled(since, points), nil
+	return points
 }

@@ -64,10 +64,34 @@ func (a *App) RecordTreatmentTrial(ctx context.Context, n NewTrial) (store.Trial
 	return out, err
 }
 
+// SurgeryTrial is what became of one kind of conservative care: as somebody has recorded it,
+// or as delivered sessions show it.
+type SurgeryTrial struct {
+	store.Trial
+	Computed  bool
+	Delivered int // sessions, when it is computed
+}
+
+// newestTrial gives what counts of one kind of care; false when nothing is known.
+func newestTrial(modality string, rows []store.Trial, all []referral.Trial) (SurgeryTrial, bool) {
+	for _, t := range slices.Backward(rows) {
+		if t.Modality == modality {
+			return SurgeryTrial{Trial: t}, true
+		}
+	}
+	for _, t := range all {
+		if t.Modality == modality && t.Computed {
+			made := store.Trial{Modality: modality, Outcome: t.Outcome, PlanID: t.PlanID}
+			return SurgeryTrial{Trial: made, Computed: true, Delivered: t.Delivered}, true
+		}
+	}
+	return SurgeryTrial{}, false
+}
+
 // SurgeryGate is what is missing before surgery, and what counts.
 type SurgeryGate struct {
 	Missing []referral.Missing
-	Trials  []store.Trial // the newest of each kind of care
+	Trials  []SurgeryTrial // the newest of each kind of care
 	Source  string
 }
 
@@ -84,17 +108,18 @@ func (a *App) GetSurgeryGate(ctx context.Context, patientID string) (SurgeryGate
 	}
 	out := SurgeryGate{Source: a.cfg.Referrals.Surgery.Source}
 	err = a.db.Read(ctx, func(tx *sqldb.Tx) error {
-		trials, rows, err := trialsOf(tx, clinicID, survivor)
+		trials, err := a.trialsOf(tx, clinicID, survivor)
+		if err != nil {
+			return err
+		}
+		rows, err := store.Trials(tx, clinicID, survivor)
 		if err != nil {
 			return err
 		}
 		out.Missing, out.Trials = a.cfg.Referrals.Surgery.Gate(trials), nil
 		for _, m := range a.cfg.Referrals.Surgery.Modalities {
-			for _, t := range slices.Backward(rows) {
-				if t.Modality == m {
-					out.Trials = append(out.Trials, t)
-					break
-				}
+			if t, ok := newestTrial(m, rows, trials); ok {
+				out.Trials = append(out.Trials, t)
 			}
 		}
 		return nil

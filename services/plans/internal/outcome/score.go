@@ -285,10 +285,14 @@ func (s Set) DueNext(start, expire civil.Date, asked []string, answered func(ins
 // the last one, and of the instruments that were answered before and since, none shows a
 // change for the better that matters. Without a second answer it says nothing.
 func (s Set) Stalled(sessionsSince int, points map[string][]Point) bool {
-	if s.Stop.Mode != "enforce" || sessionsSince < s.Stop.AfterSessions {
-		return false
-	}
-	measured := false
+	return s.Stop.Mode == "enforce" && sessionsSince >= s.Stop.AfterSessions && s.Verdict(points) == NoChange
+}
+
+// Verdict compares the first answers with the last: Better when one of the stop rule's
+// instruments shows a change for the better that matters, NoChange when none of those that can
+// tell does, NotKnown when none can tell.
+func (s Set) Verdict(points map[string][]Point) string {
+	verdict := NotKnown
 	for _, id := range s.Stop.Instruments {
 		i, _ := s.Instrument(id)
 		list := points[id]
@@ -297,11 +301,11 @@ func (s Set) Stalled(sessionsSince int, points map[string][]Point) bool {
 		}
 		switch i.Compare(list[0], list[len(list)-1]).Verdict {
 		case Better:
-			return false
+			return Better
 		case NotKnown:
 		default:
-			measured = true
+			verdict = NoChange
 		}
 	}
-	return measured
+	return verdict
 }

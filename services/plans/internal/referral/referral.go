@@ -100,12 +100,17 @@ type Trial struct {
 	// INEFFECTIVE, EFFECTIVE, CONTRAINDICATED or DECLINED.
 	Outcome string
 	Reason  string
+	// Computed: from delivered sessions of plans; the outcome may then be one of tried.go's too.
+	Computed  bool
+	PlanID    string // the newest of them
+	Delivered int    // sessions
 }
 
 // Missing is one thing that the surgery gate still asks for.
 type Missing struct {
 	Modality string
-	// NO_RECORD, EFFECTIVE or NO_REASON.
+	// NO_RECORD, EFFECTIVE or NO_REASON; of sessions that were delivered TOO_FEW_SESSIONS or
+	// NO_OUTCOME.
 	Why string
 }
 
@@ -133,8 +138,8 @@ func (s Surgery) Gate(trials []Trial) []Missing {
 			if strings.TrimSpace(t.Reason) == "" {
 				out = append(out, Missing{m, "NO_REASON"})
 			}
-		default:
-			out = append(out, Missing{m, "EFFECTIVE"})
+		default: // EFFECTIVE, or what delivered sessions lack
+			out = append(out, Missing{m, t.Outcome})
 		}
 	}
 	return out

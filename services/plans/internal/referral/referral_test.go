@@ -163,3 +163,40 @@ func TestPropose(t *testing.T) {
 }
 
 func TestClinicianTable(t *testing.T) { keepTable(t, Standard()) }
+
+// F109: what delivered sessions say of care that nobody has recorded a result of.
+func TestComputedTrials(t *testing.T) {
+	t.Parallel()
+	of := func(modality string, planned, delivered int, e Effect) Tried {
+		return Tried{Modality: modality, PlanID: "pln", Planned: planned, Delivered: delivered, Effect: e}
+	}
+	for name, c := range map[string]struct {
+		courses []Tried
+		want    string // outcome of physiotherapy; empty: none
+	}{
+		"nothing delivered":                        {nil, ""},
+		"another kind of care":                     {[]Tried{of("MASSAGE", 6, 6, Unchanged)}, ""},
+		"six sessions, unchanged":                  {[]Tried{of("PHYSIOTHERAPY", 12, 6, Unchanged)}, "INEFFECTIVE"},
+		"five sessions, unchanged":                 {[]Tried{of("PHYSIOTHERAPY", 12, 5, Unchanged)}, "TOO_FEW_SESSIONS"},
+		"a whole course of four, unchanged":        {[]Tried{of("PHYSIOTHERAPY", 4, 4, Unchanged)}, "INEFFECTIVE"},
+		"six sessions, never measured":             {[]Tried{of("PHYSIOTHERAPY", 12, 6, Unknown)}, "NO_OUTCOME"},
+		"one session helped":                       {[]Tried{of("PHYSIOTHERAPY", 12, 1, Improved)}, "EFFECTIVE"},
+		"two courses of three, unchanged":          {[]Tried{of("PHYSIOTHERAPY", 12, 3, Unknown), of("PHYSIOTHERAPY", 12, 3, Unchanged)}, "INEFFECTIVE"},
+		"helped once, and not the last time":       {[]Tried{of("PHYSIOTHERAPY", 12, 6, Improved), of("PHYSIOTHERAPY", 12, 6, Unchanged)}, "INEFFECTIVE"},
+		"the last course unmeasured: the one then": {[]Tried{of("PHYSIOTHERAPY", 12, 6, Improved), of("PHYSIOTHERAPY", 12, 6, Unknown)}, "EFFECTIVE"},
+	} {
+		got := ""
+		for _, trial := range Standard().Surgery.Computed(c.courses, 6, nil) {
+			if trial.Modality == "PHYSIOTHERAPY" {
+				got = trial.Outcome
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	recorded := []Trial{{Modality: "PHYSIOTHERAPY", Outcome: "EFFECTIVE"}}
+	if got := Standard().Surgery.Computed([]Tried{of("PHYSIOTHERAPY", 6, 6, Unchanged)}, 6, recorded); len(got) != 0 {
+		t.Errorf("what a clinician has recorded stands, computed %v", got)
+	}
+}

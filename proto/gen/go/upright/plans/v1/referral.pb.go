@@ -633,18 +633,23 @@ type TreatmentTrial struct {
 	TrialId string `protobuf:"bytes,1,opt,name=trial_id,json=trialId,proto3" json:"trial_id,omitempty"`
 	// PHYSIOTHERAPY, CHIROPRACTIC, MASSAGE, ACUPUNCTURE, MEDICATION or FACET_JOINT_INJECTION.
 	Modality string `protobuf:"bytes,2,opt,name=modality,proto3" json:"modality,omitempty"`
-	// INEFFECTIVE, EFFECTIVE, CONTRAINDICATED or DECLINED.
+	// INEFFECTIVE, EFFECTIVE, CONTRAINDICATED or DECLINED; of delivered sessions also
+	// TOO_FEW_SESSIONS, or NO_OUTCOME when nobody has measured what they changed.
 	Outcome string `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Why, for CONTRAINDICATED and DECLINED.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The plan under which it was tried; may be empty.
 	PlanId string `protobuf:"bytes,5,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
-	// Who recorded it.
+	// Who recorded it; empty when it is computed.
 	RecordedBy string `protobuf:"bytes,6,opt,name=recorded_by,json=recordedBy,proto3" json:"recorded_by,omitempty"`
 	// When.
-	RecordTime    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RecordTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
+	// True: nobody has recorded it; delivered sessions and what was measured around them say it.
+	Computed bool `protobuf:"varint,8,opt,name=computed,proto3" json:"computed,omitempty"`
+	// Sessions of plans that were delivered, when it is computed.
+	DeliveredSessions int32 `protobuf:"varint,9,opt,name=delivered_sessions,json=deliveredSessions,proto3" json:"delivered_sessions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *TreatmentTrial) Reset() {
@@ -726,12 +731,27 @@ func (x *TreatmentTrial) GetRecordTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *TreatmentTrial) GetComputed() bool {
+	if x != nil {
+		return x.Computed
+	}
+	return false
+}
+
+func (x *TreatmentTrial) GetDeliveredSessions() int32 {
+	if x != nil {
+		return x.DeliveredSessions
+	}
+	return 0
+}
+
 // MissingTrial is one thing that the surgery gate still asks for.
 type MissingTrial struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of care.
 	Modality string `protobuf:"bytes,1,opt,name=modality,proto3" json:"modality,omitempty"`
-	// NO_RECORD, EFFECTIVE (it helped) or NO_REASON.
+	// NO_RECORD, EFFECTIVE (it helped) or NO_REASON; of delivered sessions that nobody has judged
+	// TOO_FEW_SESSIONS, or NO_OUTCOME when nothing was measured before and after.
 	Why           string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -974,7 +994,7 @@ const file_upright_plans_v1_referral_proto_rawDesc = "" +
 	"\n" +
 	"changed_by\x18\x04 \x01(\tR\tchangedBy\x12;\n" +
 	"\vchange_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"changeTime\"\xf0\x01\n" +
+	"changeTime\"\xbb\x02\n" +
 	"\x0eTreatmentTrial\x12\x19\n" +
 	"\btrial_id\x18\x01 \x01(\tR\atrialId\x12\x1a\n" +
 	"\bmodality\x18\x02 \x01(\tR\bmodality\x12\x18\n" +
@@ -984,7 +1004,9 @@ const file_upright_plans_v1_referral_proto_rawDesc = "" +
 	"\vrecorded_by\x18\x06 \x01(\tR\n" +
 	"recordedBy\x12;\n" +
 	"\vrecord_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordTime\"<\n" +
+	"recordTime\x12\x1a\n" +
+	"\bcomputed\x18\b \x01(\bR\bcomputed\x12-\n" +
+	"\x12delivered_sessions\x18\t \x01(\x05R\x11deliveredSessions\"<\n" +
 	"\fMissingTrial\x12\x1a\n" +
 	"\bmodality\x18\x01 \x01(\tR\bmodality\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\"\xc5\x02\n" +

@@ -77,7 +77,8 @@ type ReferralServiceClient interface {
 	// RecordTreatmentTrial records what became of one kind of conservative care; the newest record
 	// of a kind counts.
 	RecordTreatmentTrial(ctx context.Context, in *RecordTreatmentTrialRequest, opts ...grpc.CallOption) (*RecordTreatmentTrialResponse, error)
-	// GetSurgeryGate returns what is missing before a referral for surgery.
+	// GetSurgeryGate returns what is missing before a referral for surgery. Care that nobody has
+	// recorded a result of is judged by the delivered sessions of plans.
 	GetSurgeryGate(ctx context.Context, in *GetSurgeryGateRequest, opts ...grpc.CallOption) (*GetSurgeryGateResponse, error)
 	// ListSurgeryConsents returns the texts that patients sign, the one in force last.
 	ListSurgeryConsents(ctx context.Context, in *ListSurgeryConsentsRequest, opts ...grpc.CallOption) (*ListSurgeryConsentsResponse, error)
@@ -300,7 +301,8 @@ type ReferralServiceServer interface {
 	// RecordTreatmentTrial records what became of one kind of conservative care; the newest record
 	// of a kind counts.
 	RecordTreatmentTrial(context.Context, *RecordTreatmentTrialRequest) (*RecordTreatmentTrialResponse, error)
-	// GetSurgeryGate returns what is missing before a referral for surgery.
+	// GetSurgeryGate returns what is missing before a referral for surgery. Care that nobody has
+	// recorded a result of is judged by the delivered sessions of plans.
 	GetSurgeryGate(context.Context, *GetSurgeryGateRequest) (*GetSurgeryGateResponse, error)
 	// ListSurgeryConsents returns the texts that patients sign, the one in force last.
 	ListSurgeryConsents(context.Context, *ListSurgeryConsentsRequest) (*ListSurgeryConsentsResponse, error)
