@@ -79,9 +79,19 @@ func TestOutcomesAreScoredAndCharted(t *testing.T) {
 		_, err = w.outcomes().VoidOutcome(w.physio(), void)
 		refused(t, err, "VERSION_MISMATCH")
 		void.Etag = first.GetEtag()
-		if got, err := w.outcomes().VoidOutcome(w.physio(), void); err != nil || !got.GetOutcome().GetEnteredInError() {
+		got, err := w.outcomes().VoidOutcome(w.physio(), void)
+		if o := got.GetOutcome(); err != nil || !o.GetEnteredInError() || o.GetVoidReason() != "typed wrong" || o.GetVoidedBy() == "" || o.GetVoidTime() == nil {
 			t.Errorf("%v, %v", got, err)
 		}
+		void.Etag, void.Reason = got.GetOutcome().GetEtag(), "another reason" // the first one stands
+		_, err = w.outcomes().VoidOutcome(w.physio(), void)
+		refused(t, err, "ALREADY_IN_ERROR")
+		seen, err := w.outcomes().ListOutcomes(w.patient(), &plansv1.ListOutcomesRequest{PatientId: patient, Instrument: "NPRS"})
+		if o := seen.GetOutcomes()[2]; err != nil || len(seen.GetOutcomes()) != 3 || o.GetOutcomeId() != first.GetOutcomeId() || !o.GetEnteredInError() || o.GetVoidReason() != "" {
+			t.Errorf("the patient sees %v, %v", seen, err)
+		}
+		_, err = w.outcomes().VoidOutcome(w.patient(), void)
+		refused(t, err, "ACCESS_DENIED")
 		chart, err = w.outcomes().GetOutcomeChart(w.patient(), &plansv1.GetOutcomeChartRequest{PatientId: patient, Instrument: "NPRS"})
 		if err != nil || len(chart.GetPoints()) != 2 || chart.GetChange().GetBaseline() != 6 {
 			t.Errorf("%v, %v", chart, err)

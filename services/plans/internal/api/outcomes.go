@@ -111,6 +111,9 @@ func encodeOutcome(v app.OutcomeView) *plansv1.Outcome {
 			return &plansv1.NamedActivity{Name: a.Name, Score: int32(a.Score)}
 		}),
 	}
+	if v.InError {
+		out.VoidReason, out.VoidedBy, out.VoidTime = v.Voided.Reason, v.Voided.By, stamp(v.Voided.At)
+	}
 	for id, n := range v.Answers {
 		out.Answers[id] = int32(n)
 	}

@@ -90,6 +90,11 @@ func (a *App) ListOutcomes(ctx context.Context, patientID, instrument, planID st
 		return nil, "", err
 	}
 	slices.Reverse(all)
+	if viewOf(p) != Clinicians {
+		for i := range all {
+			all[i].Voided.By, all[i].Voided.Reason = "", ""
+		}
+	}
 	// A person answers some dozens in a course of care: a place in the list is its number.
 	all, next := all[min(from, len(all)):], ""
 	if size := page.size(100, 500); len(all) > size {

@@ -129,8 +129,8 @@ func tellOutcome(ctx context.Context, tx *sqldb.Tx, clinicID string, o store.Out
 	})
 }
 
-// VoidOutcome marks an outcome as entered in error: it stays readable and counts no more.
-// NOT_FOUND, VERSION_MISMATCH.
+// VoidOutcome marks an outcome as entered in error, for good: it stays readable with who said
+// so and why, and counts no more. NOT_FOUND, VERSION_MISMATCH, ALREADY_IN_ERROR.
 func (a *App) VoidOutcome(ctx context.Context, patientID, outcomeID, etag, reason string, fingerprint []byte) (OutcomeView, error) {
 	p, clinicID, err := caller(ctx, "")
 	if err != nil {
@@ -150,7 +150,10 @@ func (a *App) VoidOutcome(ctx context.Context, patientID, outcomeID, etag, reaso
 			if err := etagMatches(etag, o.Version); err != nil {
 				return err
 			}
-			if err := store.VoidOutcome(tx, clinicID, &o, reason); err != nil {
+			if o.InError {
+				return fault.New(fault.FailedPrecondition, "ALREADY_IN_ERROR", "The outcome was marked as entered in error before.")
+			}
+			if err := store.VoidOutcome(tx, clinicID, &o, store.Void{By: p.Subject, At: tx.Now(), Reason: reason}); err != nil {
 				return err
 			}
 			if err := tellOutcome(ctx, tx, clinicID, o); err != nil {

@@ -23,9 +23,17 @@ type Outcome struct {
 	PlanID     string
 	AnsweredBy string // PATIENT or CLINICIAN
 	InError    bool
+	Voided     Void // when it is in error
 	CreatedBy  string
 	CreatedAt  time.Time
 	Version    int64
+}
+
+// Void is who said that an outcome is in error, when and why.
+type Void struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
 }
 
 // Point gives the outcome as a point in time.
@@ -39,7 +47,9 @@ type outcomeBody struct {
 	Activities []outcome.Activity `json:"activities,omitempty"`
 	Subscales  map[string]float64 `json:"subscales,omitempty"`
 	Positive   []string           `json:"positive,omitempty"`
-	Reason     string             `json:"reason,omitempty"`
+	Voided     *Void              `json:"voided,omitempty"`
+	// Reason is why, of outcomes that were voided before it was kept who did so.
+	Reason string `json:"reason,omitempty"`
 }
 
 const outcomeColumns = `outcome_id, patient_id, origin_patient_id, instrument, instrument_version, local_date, score, band, plan_id, body,
@@ -58,14 +68,14 @@ func InsertOutcome(tx *sqldb.Tx, clinicID string, o Outcome) error {
 	return err
 }
 
-// VoidOutcome marks an outcome that was read with its version as entered in error, and fails
-// with VERSION_MISMATCH when it has changed since.
-func VoidOutcome(tx *sqldb.Tx, clinicID string, o *Outcome, reason string) error {
-	body, err := encode(outcomeBody{Answers: o.Answers, Activities: o.Activities, Subscales: o.Subscales, Positive: o.Positive, Reason: reason})
+// VoidOutcome marks an outcome that was read with its version as entered in error, for good,
+// and fails with VERSION_MISMATCH when it has changed since.
+func VoidOutcome(tx *sqldb.Tx, clinicID string, o *Outcome, v Void) error {
+	body, err := encode(outcomeBody{Answers: o.Answers, Activities: o.Activities, Subscales: o.Subscales, Positive: o.Positive, Voided: &v})
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(`UPDATE outcomes SET in_error = TRUE, body = $4, version = version + 1 WHERE clinic_id = $1 AND outcome_id = $2 AND version = $3`,
+	n, err := tx.Exec(`UPDATE outcomes SET in_error = TRUE, body = $4, version = version + 1 WHERE clinic_id = $1 AND outcome_id = $2 AND version = $3 AND NOT in_error`,
 		clinicID, o.ID, o.Version, body)
 	if err != nil {
 		return err
@@ -73,7 +83,7 @@ func VoidOutcome(tx *sqldb.Tx, clinicID string, o *Outcome, reason string) error
 	if n == 0 {
 		return errChanged()
 	}
-	o.InError, o.Version = true, o.Version+1
+	o.InError, o.Voided, o.Version = true, v, o.Version+1
 	return nil
 }
 
@@ -115,6 +125,9 @@ func outcomeRows(tx *sqldb.Tx, where string, args ...any) ([]Outcome, error) {
 		}
 		o.CreatedAt = instant(created)
 		o.Answers, o.Activities, o.Subscales, o.Positive = b.Answers, b.Activities, b.Subscales, b.Positive
+		if o.Voided.Reason = b.Reason; b.Voided != nil {
+			o.Voided = *b.Voided
+		}
 		out = append(out, o)
 	}
 	return out, rows.Err()

@@ -390,7 +390,13 @@ type Outcome struct {
 	// True: it was entered in error and counts no more.
 	EnteredInError bool `protobuf:"varint,17,opt,name=entered_in_error,json=enteredInError,proto3" json:"entered_in_error,omitempty"`
 	// Version, to be sent back with changes.
-	Etag          string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Why it is in error; clinicians only.
+	VoidReason string `protobuf:"bytes,19,opt,name=void_reason,json=voidReason,proto3" json:"void_reason,omitempty"`
+	// The account that said so; clinicians only.
+	VoidedBy string `protobuf:"bytes,20,opt,name=voided_by,json=voidedBy,proto3" json:"voided_by,omitempty"`
+	// When.
+	VoidTime      *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=void_time,json=voidTime,proto3" json:"void_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -549,6 +555,27 @@ func (x *Outcome) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Outcome) GetVoidReason() string {
+	if x != nil {
+		return x.VoidReason
+	}
+	return ""
+}
+
+func (x *Outcome) GetVoidedBy() string {
+	if x != nil {
+		return x.VoidedBy
+	}
+	return ""
+}
+
+func (x *Outcome) GetVoidTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VoidTime
+	}
+	return nil
 }
 
 // NamedActivity is something that the patient finds hard, and how well it goes.
@@ -724,7 +751,7 @@ const file_upright_plans_v1_outcome_proto_rawDesc = "" +
 	"\tScoreBand\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x10\n" +
 	"\x03min\x18\x02 \x01(\x01R\x03min\x12\x10\n" +
-	"\x03max\x18\x03 \x01(\x01R\x03max\"\xcf\x06\n" +
+	"\x03max\x18\x03 \x01(\x01R\x03max\"\xc6\a\n" +
 	"\aOutcome\x12\x1d\n" +
 	"\n" +
 	"outcome_id\x18\x01 \x01(\tR\toutcomeId\x12\x1d\n" +
@@ -754,7 +781,11 @@ const file_upright_plans_v1_outcome_proto_rawDesc = "" +
 	"createTime\x127\n" +
 	"\x06change\x18\x10 \x01(\v2\x1f.upright.plans.v1.OutcomeChangeR\x06change\x12(\n" +
 	"\x10entered_in_error\x18\x11 \x01(\bR\x0eenteredInError\x12\x12\n" +
-	"\x04etag\x18\x12 \x01(\tR\x04etag\x1a<\n" +
+	"\x04etag\x18\x12 \x01(\tR\x04etag\x12\x1f\n" +
+	"\vvoid_reason\x18\x13 \x01(\tR\n" +
+	"voidReason\x12\x1b\n" +
+	"\tvoided_by\x18\x14 \x01(\tR\bvoidedBy\x127\n" +
+	"\tvoid_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\bvoidTime\x1a<\n" +
 	"\x0eSubscalesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a:\n" +
@@ -805,11 +836,12 @@ var file_upright_plans_v1_outcome_proto_depIdxs = []int32{
 	4, // 4: upright.plans.v1.Outcome.activities:type_name -> upright.plans.v1.NamedActivity
 	8, // 5: upright.plans.v1.Outcome.create_time:type_name -> google.protobuf.Timestamp
 	5, // 6: upright.plans.v1.Outcome.change:type_name -> upright.plans.v1.OutcomeChange
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8, // 7: upright.plans.v1.Outcome.void_time:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_outcome_proto_init() }

@@ -43,8 +43,10 @@ type OutcomeServiceClient interface {
 	RecordOutcome(ctx context.Context, in *RecordOutcomeRequest, opts ...grpc.CallOption) (*RecordOutcomeResponse, error)
 	// ListOutcomes returns outcomes by date, newest first.
 	ListOutcomes(ctx context.Context, in *ListOutcomesRequest, opts ...grpc.CallOption) (*ListOutcomesResponse, error)
-	// VoidOutcome marks an outcome as entered in error. It stays readable and counts no more.
-	// VERSION_MISMATCH (ABORTED) when it has changed since it was read.
+	// VoidOutcome marks an outcome as entered in error, for good. It stays readable with the
+	// reason and counts no more: a right one is recorded as a new outcome. VERSION_MISMATCH
+	// (ABORTED) when it has changed since it was read, ALREADY_IN_ERROR (FAILED_PRECONDITION)
+	// when it was voided before.
 	VoidOutcome(ctx context.Context, in *VoidOutcomeRequest, opts ...grpc.CallOption) (*VoidOutcomeResponse, error)
 	// GetOutcomeChart returns what a chart of one instrument shows.
 	GetOutcomeChart(ctx context.Context, in *GetOutcomeChartRequest, opts ...grpc.CallOption) (*GetOutcomeChartResponse, error)
@@ -137,8 +139,10 @@ type OutcomeServiceServer interface {
 	RecordOutcome(context.Context, *RecordOutcomeRequest) (*RecordOutcomeResponse, error)
 	// ListOutcomes returns outcomes by date, newest first.
 	ListOutcomes(context.Context, *ListOutcomesRequest) (*ListOutcomesResponse, error)
-	// VoidOutcome marks an outcome as entered in error. It stays readable and counts no more.
-	// VERSION_MISMATCH (ABORTED) when it has changed since it was read.
+	// VoidOutcome marks an outcome as entered in error, for good. It stays readable with the
+	// reason and counts no more: a right one is recorded as a new outcome. VERSION_MISMATCH
+	// (ABORTED) when it has changed since it was read, ALREADY_IN_ERROR (FAILED_PRECONDITION)
+	// when it was voided before.
 	VoidOutcome(context.Context, *VoidOutcomeRequest) (*VoidOutcomeResponse, error)
 	// GetOutcomeChart returns what a chart of one instrument shows.
 	GetOutcomeChart(context.Context, *GetOutcomeChartRequest) (*GetOutcomeChartResponse, error)
