@@ -487,7 +487,6 @@ func TestNothingIsAddedToASubmittedForm(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	id := w.triaged(nil).GetIntakeId()
 	for _, err := range []error{
-		func() error { _, err := w.form.SignConsent(w.patient(), w.consentOf(id)); return err }(),
 		func() error {
 			_, err := w.form.AddPicture(w.patient(), &intakev1.AddPictureRequest{IntakeId: id, Kind: "OTHER", Content: photo(t)})
 			return err

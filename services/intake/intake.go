@@ -92,6 +92,13 @@ func asks(directory grpc.ClientConnInterface) app.Directory {
 			got, err := places.GetClinic(ctx, &directoryv1.GetClinicRequest{})
 			return got.GetClinic().GetTimeZone(), err
 		},
+		FormLacks: func(ctx context.Context) ([]string, error) {
+			got, err := places.GetClinic(ctx, &directoryv1.GetClinicRequest{})
+			if err != nil {
+				return nil, err
+			}
+			return formLacks(got.GetClinic()), nil
+		},
 		Verify: func(ctx context.Context, clinicID, patientID, familyName, birthDate string) (bool, error) {
 			got, err := patients.VerifyPatient(authn.WithService(ctx, app.Service, clinicID), &directoryv1.VerifyPatientRequest{
 				PatientId: patientID, FamilyName: familyName, BirthDate: birthDate,
@@ -115,6 +122,19 @@ func asks(directory grpc.ClientConnInterface) app.Directory {
 			return active, err
 		},
 	}
+}
+
+// formLacks names what a clinic has yet to say before its patients may fill in a form, in the
+// words of its record: a form that finds an emergency must name whom to call (clinical
+// reference 4.8), and somebody must answer for its rules (clinical reference 5, decision 5).
+func formLacks(clinic *directoryv1.Clinic) (lacks []string) {
+	if !slices.ContainsFunc(clinic.GetEmergencyNumbers(), func(n *directoryv1.EmergencyNumber) bool { return n.GetKind() == "EMERGENCY" }) {
+		lacks = append(lacks, "emergency_numbers")
+	}
+	if clinic.GetClinicalSafetyOfficer().GetName() == "" {
+		lacks = append(lacks, "clinical_safety_officer")
+	}
+	return lacks
 }
 
 // handlers are what intake does about directory's events.

@@ -314,8 +314,11 @@ type directory struct {
 
 	mu    sync.Mutex
 	zones map[string]string
-	down  bool
-	asked int
+	// noNumber and noOfficer are what the clinics have not said yet.
+	noNumber, noOfficer bool
+
+	down                bool
+	asked               int
 	// verified counts the checks of a name and a date of birth.
 	verified int
 }
@@ -342,7 +345,17 @@ func (d *directory) GetClinic(ctx context.Context, _ *directoryv1.GetClinicReque
 	if d.down {
 		return nil, fault.New(fault.Unavailable, "DOWN", "down")
 	}
-	return &directoryv1.GetClinicResponse{Clinic: &directoryv1.Clinic{ClinicId: p.ClinicID, TimeZone: d.zones[p.ClinicID]}}, nil
+	out := &directoryv1.Clinic{
+		ClinicId: p.ClinicID, TimeZone: d.zones[p.ClinicID], ClinicalSafetyOfficer: &directoryv1.ClinicalSafetyOfficer{Name: "Ida Feld"},
+		EmergencyNumbers: []*directoryv1.EmergencyNumber{{Label: "Crisis line", Number: "988", Kind: "CRISIS"}, {Label: "Rescue", Number: "112", Kind: "EMERGENCY"}},
+	}
+	if d.noNumber {
+		out.EmergencyNumbers = out.GetEmergencyNumbers()[:1]
+	}
+	if d.noOfficer {
+		out.ClinicalSafetyOfficer = nil
+	}
+	return &directoryv1.GetClinicResponse{Clinic: out}, nil
 }
 
 // GetPatient knows the patients of the tests, each in its clinic.

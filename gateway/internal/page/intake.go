@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/upright-clinic/upright/gateway/internal/route"
@@ -39,9 +40,11 @@ type intakeListPage struct {
 }
 
 // formOpen reports whether a clinic may ask its patients to fill in a form (clinical
-// reference 4.8 and 5, decision 5).
+// reference 4.8 and 5, decision 5). The service refuses as well; the page says it before
+// anybody presses.
 func formOpen(clinic *directoryv1.Clinic) bool {
-	return len(clinic.GetEmergencyNumbers()) > 0 && clinic.GetClinicalSafetyOfficer().GetName() != ""
+	return clinic.GetClinicalSafetyOfficer().GetName() != "" &&
+		slices.ContainsFunc(clinic.GetEmergencyNumbers(), func(n *directoryv1.EmergencyNumber) bool { return n.GetKind() == "EMERGENCY" })
 }
 
 // intakeList shows for whom a form can be filled in, and how far each one is.

@@ -3,6 +3,7 @@ package page
 import (
 	directoryv1 "github.com/upright-clinic/upright/proto/gen/go/upright/directory/v1"
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
+	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
 // checkPage shows every answer before the form is handed in.
@@ -108,8 +109,11 @@ func (s *Site) intakeSubmit(c *call) error {
 		return c.redirect(withParam(before.url("check"), "problem", "INCOMPLETE"))
 	}
 	got, err := s.clients.intakes.SubmitIntake(c.ctx(), &intakev1.SubmitIntakeRequest{
-		IntakeId: c.path("intake_id"), RequestId: c.requestID(),
+		IntakeId: c.path("intake_id"), RequestId: c.requestID(), ConsentRequired: true,
 	})
+	if fault.Is(err, "CONSENT_REQUIRED") { // a text changed since it was signed
+		return c.redirect(before.url("consent"))
+	}
 	if err != nil {
 		return c.act("/intake/"+c.path("intake_id")+"/check", "", func() error { return err })
 	}

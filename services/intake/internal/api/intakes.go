@@ -72,7 +72,7 @@ func (s *intakes) UpdateIntake(ctx context.Context, in *intakev1.UpdateIntakeReq
 // SubmitIntake: see app.SubmitIntake.
 func (s *intakes) SubmitIntake(ctx context.Context, in *intakev1.SubmitIntakeRequest) (*intakev1.SubmitIntakeResponse, error) {
 	v, err := s.app.SubmitIntake(ctx, app.SubmitIntake{
-		IntakeID: in.GetIntakeId(), Etag: in.GetEtag(), Fingerprint: requestid.Fingerprint(in),
+		IntakeID: in.GetIntakeId(), Etag: in.GetEtag(), Consented: in.GetConsentRequired(), Fingerprint: requestid.Fingerprint(in),
 	})
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func intake(v app.IntakeView) *intakev1.Intake {
 		}
 		out.Typed[id] = &intakev1.TypedAnswer{Values: values}
 	}
-	out.Writer = writer(v.Writer)
+	out.Writer, out.UnsignedConsentIds = writer(v.Writer), v.Unsigned
 	for _, p := range v.Pages {
 		out.Pages = append(out.Pages, &intakev1.PageProgress{PageId: p.Page, State: string(p.State), QuestionIds: items(v.Set, p.Questions)})
 		if out.NextPageId == "" && p.State == triage.PageOpen {

@@ -31,6 +31,7 @@ func (s *settings) UpdateTriageSettings(ctx context.Context, in *intakev1.Update
 	got, err := s.app.UpdateTriageSettings(ctx, store.Settings{
 		Owners: w.GetOwnerAccountIds(), SafetyOfficer: w.GetSafetyOfficerAccountId(), EmergencyMinutes: int(w.GetEmergencyMinutes()),
 		UrgentMinutes: int(w.GetUrgentMinutes()), ChaseAfterHours: int(w.GetChaseAfterHours()), ChaseOff: w.GetChaseOff(),
+		ConsentRequired: w.GetConsentRequired(),
 	}, w.GetEtag(), requestid.Fingerprint(in))
 	if err != nil {
 		return nil, err
@@ -58,6 +59,7 @@ func triageSettings(s store.Settings) *intakev1.TriageSettings {
 	return &intakev1.TriageSettings{
 		OwnerAccountIds: s.Owners, SafetyOfficerAccountId: s.SafetyOfficer, EmergencyMinutes: int32(s.EmergencyMinutes),
 		UrgentMinutes: int32(s.UrgentMinutes), ChaseAfterHours: int32(s.ChaseAfterHours), ChaseOff: s.ChaseOff,
-		Etag: strconv.FormatInt(s.Version, 10),
+		ConsentRequired: s.ConsentRequired,
+		Etag:            strconv.FormatInt(s.Version, 10),
 	}
 }

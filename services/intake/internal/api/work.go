@@ -113,15 +113,38 @@ func (s *work) OverrideTriage(ctx context.Context, in *intakev1.OverrideTriageRe
 // RecordMiniScreen: see app.RecordMiniScreen.
 func (s *work) RecordMiniScreen(ctx context.Context, in *intakev1.RecordMiniScreenRequest) (*intakev1.RecordMiniScreenResponse, error) {
 	m, err := s.app.RecordMiniScreen(ctx, app.RecordMiniScreen{
-		PatientID: in.GetPatientId(), Answers: in.GetAnswers(), Fingerprint: requestid.Fingerprint(in),
+		PatientID: in.GetPatientId(), Answers: in.GetAnswers(), NotAsked: in.GetNotAskedBecause(), Note: in.GetNote(),
+		Language: in.GetLanguageCode(), Fingerprint: requestid.Fingerprint(in),
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &intakev1.RecordMiniScreenResponse{
-		Clear: m.Level == triage.NoLevel, Level: m.Level.String(), GateVersion: m.GateVersion, TaskId: m.TaskID,
+		Clear: m.Level == triage.NoLevel && m.NotAsked == "", NotAskedBecause: m.NotAsked, Level: m.Level.String(), GateVersion: m.GateVersion, TaskId: m.TaskID,
 	}
-	out.Advice = advice(app.IntakeView{Set: m.Set, Outcome: app.Outcome{Disposition: m.Level.String()}})
+	out.Advice = advice(app.IntakeView{
+		Set: m.Set, Intake: store.Intake{Language: m.Language}, Outcome: app.Outcome{Disposition: m.Level.String()},
+	})
+	return out, nil
+}
+
+// ListMiniScreens: see app.ListMiniScreens.
+func (s *work) ListMiniScreens(ctx context.Context, in *intakev1.ListMiniScreensRequest) (*intakev1.ListMiniScreensResponse, error) {
+	all, err := s.app.ListMiniScreens(ctx, in.GetPatientId())
+	if err != nil {
+		return nil, err
+	}
+	out := &intakev1.ListMiniScreensResponse{}
+	for _, m := range all {
+		one := &intakev1.MiniScreenRecord{
+			ScreenId: m.ScreenID, NotAskedBecause: m.NotAsked, Note: m.Note, Level: triage.Level(m.Level).String(), TaskId: m.TaskID,
+			RecordedBy: m.RecordedBy, RecordTime: timestamp(m.RecordedAt),
+		}
+		if err := json.Unmarshal([]byte(m.Answers), &one.Answers); err != nil {
+			return nil, err
+		}
+		out.MiniScreens = append(out.MiniScreens, one)
+	}
 	return out, nil
 }
 

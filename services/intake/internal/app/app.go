@@ -40,6 +40,9 @@ const (
 type Directory struct {
 	// TimeZone returns the IANA zone of the caller's clinic.
 	TimeZone func(ctx context.Context) (string, error)
+	// FormLacks names what the caller's clinic has yet to say before its patients may fill in
+	// a form: an emergency number, a clinical safety officer.
+	FormLacks func(ctx context.Context) ([]string, error)
 	// Verify reports whether a family name and a date of birth are those of a patient; it
 	// asks in intake's own name.
 	Verify func(ctx context.Context, clinicID, patientID, familyName, birthDate string) (bool, error)

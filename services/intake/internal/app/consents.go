@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/upright-clinic/upright/services/intake/internal/consent"
 	"github.com/upright-clinic/upright/services/intake/internal/store"
 	"github.com/upright-clinic/upright/services/platform/audit"
+	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -50,11 +52,11 @@ type SignConsent struct {
 	Fingerprint         []byte
 }
 
-// SignConsent signs one version of a text under a draft, with the text as it was read.
-// Signing the same version again returns the first signature: it never changes. It fails
+// SignConsent signs one version of a text under a form, with the text as it was read; under
+// one that was handed in as well, when it is not signed yet. Signing the same version again returns the first signature: it never changes. It fails
 // with NOT_FOUND for an intake that the caller may not know of and for an unknown consent;
 // FAILED_PRECONDITION, CONSENT_CHANGED, when the version or the text is not the one in
-// force, and INTAKE_SUBMITTED after submission.
+// force.
 func (a *App) SignConsent(ctx context.Context, in SignConsent) (out store.Signature, err error) {
 	p, err := chartReader(ctx)
 	if err != nil {
@@ -78,9 +80,6 @@ func (a *App) SignConsent(ctx context.Context, in SignConsent) (out store.Signat
 			return err
 		}
 		_, _, err = requestid.OnceAs(ctx, tx, "SignConsent", in.Fingerprint, in.IntakeID, func() error {
-			if err := stillDraft(i); err != nil {
-				return err
-			}
 			err := store.InsertSignature(tx, store.Signature{
 				ClinicID: i.ClinicID, IntakeID: i.IntakeID, ConsentID: in.ConsentID, Version: in.Version, PatientID: i.PatientID,
 				Language: lang, TextHash: in.TextHash, Body: string(body), TypedName: strings.TrimSpace(in.TypedName), Writer: writer,
@@ -106,6 +105,49 @@ func (a *App) SignConsent(ctx context.Context, in SignConsent) (out store.Signat
 		return err
 	})
 	return out, err
+}
+
+// mustSign refuses to take a form of a patient while a consent in force is not signed under
+// it: in a form session, which is the public form; when the caller says that the patient was
+// asked; and always where the clinic's settings say so. A program that knows only the
+// contract of submission has no such step, and staff have the patient before them: from
+// these the form is taken, since triage must not wait for a signature, and the intake says
+// which consents are open.
+func mustSign(tx *sqldb.Tx, p authn.Principal, i store.Intake, asked bool) error {
+	if audience(p) != Patients {
+		return nil
+	}
+	settings, err := store.GetSettings(tx, i.ClinicID)
+	if err != nil {
+		return err
+	}
+	if !asked && !settings.ConsentRequired && !inFormSession(p) {
+		return nil
+	}
+	open, err := unsignedConsents(tx, i)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	return fault.New(fault.FailedPrecondition, "CONSENT_REQUIRED", "Read and sign the texts of the form first.").
+		With("consent_ids", strings.Join(open, ","))
+}
+
+// unsignedConsents are the ids of the consents in force that are not signed under a form.
+func unsignedConsents(tx *sqldb.Tx, i store.Intake) (open []string, err error) {
+	all, err := consent.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	signed, err := store.Signatures(tx, i.ClinicID, i.IntakeID)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range consent.InForce(all) {
+		if !slices.ContainsFunc(signed, func(s store.Signature) bool { return s.ConsentID == c.ID && s.Version == c.Version }) {
+			open = append(open, c.ID)
+		}
+	}
+	return open, nil
 }
 
 // textToSign finds the text that a signature is to be under.

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 
 	intakev1 "github.com/upright-clinic/upright/proto/gen/go/upright/intake/v1"
 	"github.com/upright-clinic/upright/services/intake/internal/store"
@@ -9,6 +11,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/audit"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/eventlog"
+	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/ident"
 	"github.com/upright-clinic/upright/services/platform/requestid"
 	"github.com/upright-clinic/upright/services/platform/sqldb"
@@ -27,8 +30,11 @@ type CreateIntake struct {
 }
 
 // CreateIntake starts a form for a patient, tied to the newest version of the
-// questionnaire, in a language that is open to patients. It fails with NOT_FOUND for a patient or a questionnaire that the caller's
-// clinic does not have.
+// questionnaire, in a language that is open to patients. It fails with NOT_FOUND for a patient
+// or a questionnaire that the caller's clinic does not have, and, for a patient, with
+// FAILED_PRECONDITION, FORM_CLOSED, naming what is not there, while the clinic has no
+// emergency number or no named clinical safety officer. Staff fill a form in with the patient
+// before them, and may.
 func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, error) {
 	p, err := callerOf(ctx)
 	if err != nil {
@@ -39,6 +45,9 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 		return IntakeView{}, err
 	}
 	if err := a.knowPatient(ctx, p, in.PatientID); err != nil {
+		return IntakeView{}, err
+	}
+	if err := a.formOpen(ctx, p); err != nil {
 		return IntakeView{}, err
 	}
 	zone, lang := a.zoneOf(ctx, p.ClinicID), a.forms.openLanguage(p.ClinicID, set, in.Language)
@@ -71,6 +80,25 @@ func (a *App) CreateIntake(ctx context.Context, in CreateIntake) (IntakeView, er
 		a.steps.add(ctx, counted...)
 	}
 	return view, err
+}
+
+// formOpen refuses a patient while the clinic's form is not open to the public. While
+// directory is away forms go on: its patients could not have registered before the clinic
+// had said both, and whoever may have an emergency is not sent away for want of an answer.
+func (a *App) formOpen(ctx context.Context, p authn.Principal) error {
+	if audience(p) != Patients {
+		return nil
+	}
+	lacks, err := a.directory.FormLacks(ctx)
+	if fault.IsKind(err, fault.Unavailable) {
+		a.log.WarnContext(ctx, "form opened without asking whether the clinic has opened it", slog.String("clinic_id", p.ClinicID), slog.Any("error", err))
+		return nil
+	}
+	if err != nil || len(lacks) == 0 {
+		return err
+	}
+	return fault.New(fault.FailedPrecondition, "FORM_CLOSED", "The clinic has not opened its form yet. Call the clinic; in an emergency call the emergency number.").
+		With("missing", strings.Join(lacks, ","))
 }
 
 // startIntake adds a draft with its event and audit row.

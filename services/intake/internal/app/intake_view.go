@@ -25,6 +25,8 @@ type IntakeView struct {
 	Typed   map[string][]string // only when Full: what does not fit its question
 	Pages   []triage.Progress   // only when Full
 	Writer  store.Writer        // only when Full: who fills the form in, as the caller said
+	// Unsigned are the consents in force that are not signed under the form; only when Full.
+	Unsigned []string
 }
 
 // AdviceLevel is the level whose text the patient reads: the one in force, else that of
@@ -127,6 +129,9 @@ func (a *App) fullView(tx *sqldb.Tx, p authn.Principal, i store.Intake) (IntakeV
 		return v, err
 	}
 	if v.Writer, err = store.GetWriter(tx, i.ClinicID, i.IntakeID, p.Subject); err != nil {
+		return v, err
+	}
+	if v.Unsigned, err = unsignedConsents(tx, i); err != nil {
 		return v, err
 	}
 	v.Pages = v.Set.PagesOf(v.Answers)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -23,10 +24,14 @@ import (
 	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
-// RecordMiniScreen gives the six answers before a visit; true is yes.
+// RecordMiniScreen gives the six answers before a visit, true is yes, or why they were not
+// asked.
 type RecordMiniScreen struct {
 	PatientID   string
 	Answers     map[string]bool
+	NotAsked    string // a code of the contract
+	Note        string // more about why
+	Language    string // of the advice
 	Fingerprint []byte
 }
 
@@ -36,13 +41,17 @@ type MiniScreened struct {
 	Level       triage.Level // NoLevel when every answer was no
 	TaskID      string
 	GateVersion int64
+	NotAsked    string
+	Language    string // of the advice: the one wanted, when it is open to the clinic's patients
 }
 
 // RecordMiniScreen stores the six answers given before a visit (clinical reference 4.2,
 // point 6). Any yes raises a task, is known as a fact, and voids the result in force: an
-// emergency or urgent one takes its place, and what is stricter already stays. It fails
-// with NOT_FOUND for a patient whom the caller may not know of, and with INVALID_ARGUMENT
-// when an item is unknown or not answered.
+// emergency or urgent one takes its place, and what is stricter already stays. Staff may
+// say why nothing was asked instead; that is kept, and changes nothing. It fails with
+// NOT_FOUND for a patient whom the caller may not know of; with INVALID_ARGUMENT when an
+// item is unknown or not answered, or answers come with a reason for not asking; and with
+// PERMISSION_DENIED, STAFF_ONLY, when a patient gives a reason.
 func (a *App) RecordMiniScreen(ctx context.Context, in RecordMiniScreen) (out MiniScreened, err error) {
 	p, err := callerOf(ctx)
 	if err != nil {
@@ -51,7 +60,8 @@ func (a *App) RecordMiniScreen(ctx context.Context, in RecordMiniScreen) (out Mi
 	if out.Set, err = a.forms.Facts(p.ClinicID); err != nil {
 		return out, err
 	}
-	yes, err := checkMiniScreen(out.Set, in.Answers)
+	out.Language, out.NotAsked = a.forms.openLanguage(p.ClinicID, out.Set, in.Language), in.NotAsked
+	yes, err := checkMiniScreen(p, out.Set, in)
 	if err != nil {
 		return out, err
 	}
@@ -84,9 +94,23 @@ func (a *App) RecordMiniScreen(ctx context.Context, in RecordMiniScreen) (out Mi
 	return out, err
 }
 
-// checkMiniScreen returns the items answered yes, sorted.
-func checkMiniScreen(set *triage.Set, answers map[string]bool) ([]string, error) {
+// checkMiniScreen returns the items answered yes, sorted; none when nothing was asked.
+func checkMiniScreen(p authn.Principal, set *triage.Set, in RecordMiniScreen) ([]string, error) {
 	var yes []string
+	answers := in.Answers
+	switch {
+	case in.NotAsked == "" && len(answers) == 0:
+		return nil, fault.Invalid("answers", "must be given, or not_asked_because")
+	case in.NotAsked == "":
+	case audience(p) == Patients:
+		return nil, fault.New(fault.PermissionDenied, "STAFF_ONLY", "Only the clinic may leave these questions out. Please answer them.")
+	case len(answers) > 0:
+		return nil, fault.Invalid("answers", "must be empty when nothing was asked")
+	case in.NotAsked == "OTHER" && strings.TrimSpace(in.Note) == "":
+		return nil, fault.Invalid("note", "must say why nothing was asked")
+	default:
+		return nil, nil
+	}
 	for _, m := range set.MiniScreen {
 		value, ok := answers[m.ID]
 		if !ok {
@@ -111,7 +135,12 @@ func (a *App) screen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, who p
 	if err != nil {
 		return store.MiniScreen{}, err
 	}
-	m := store.MiniScreen{ScreenID: id, PatientID: in.PatientID, Answers: string(data), RecordedBy: p.Subject, RecordedAt: tx.Now()}
+	m := store.MiniScreen{
+		ScreenID: id, PatientID: in.PatientID, Answers: string(data), NotAsked: in.NotAsked, RecordedBy: p.Subject, RecordedAt: tx.Now(),
+	}
+	if in.NotAsked != "" {
+		m.Answers, m.Note = "{}", strings.TrimSpace(in.Note)
+	}
 	if len(yes) > 0 {
 		answers := set.MiniScreenAnswers(yes)
 		level, err := a.levelOfScreen(tx, p.ClinicID, who, set, answers)
@@ -127,8 +156,45 @@ func (a *App) screen(ctx context.Context, tx *sqldb.Tx, p authn.Principal, who p
 		return m, err
 	}
 	return m, audit.Write(ctx, tx, audit.Entry{
-		Action: "mini_screen.record", Resource: id, PatientID: in.PatientID, Facts: map[string]string{"level": levelOf(m.Level).String()},
+		Action: "mini_screen.record", Resource: id, PatientID: in.PatientID,
+		Facts: map[string]string{"level": levelOf(m.Level).String(), "not_asked_because": m.NotAsked},
 	})
+}
+
+// maxScreens is how many mini-screens of a patient are listed.
+const maxScreens = 50
+
+// ListMiniScreens returns what was answered before a patient's visits, newest first; looking
+// is recorded. It fails with NOT_FOUND for a patient whom the caller may not know of.
+func (a *App) ListMiniScreens(ctx context.Context, patientID string) (out []store.MiniScreen, err error) {
+	p, err := chartReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.knowPatient(ctx, p, patientID); err != nil {
+		return nil, err
+	}
+	err = a.db.Read(ctx, func(tx *sqldb.Tx) error {
+		who, err := personOf(tx, p.ClinicID, patientID, false)
+		if err != nil {
+			return err
+		}
+		out = nil
+		for _, m := range who.members {
+			list, err := store.MiniScreens(tx, p.ClinicID, m.PatientID, maxScreens)
+			if err != nil {
+				return err
+			}
+			out = append(out, list...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, func(a, b store.MiniScreen) int { return strings.Compare(b.ScreenID, a.ScreenID) })
+	out = out[:min(len(out), maxScreens)]
+	return out, audit.Read(ctx, a.db, audit.Entry{Action: "mini_screen.list", Resource: patientID, PatientID: patientID})
 }
 
 // levelOfScreen is the highest level of the rules that the new answers fire, together with

@@ -217,10 +217,13 @@ func (a *App) CloseFormSession(ctx context.Context, secret string) error {
 	return a.db.Write(ctx, func(tx *sqldb.Tx) error { return store.DeleteFormSession(tx, secretHash(secret)) })
 }
 
+// inFormSession reports whether somebody calls who opened a link, not an account.
+func inFormSession(p authn.Principal) bool { return strings.HasPrefix(p.Subject, sessionSubject+"_") }
+
 // withinSession keeps a form session to its form: any other is NOT_FOUND, and so is its own
 // once the session is over.
 func withinSession(tx *sqldb.Tx, p authn.Principal, intakeID string) error {
-	if !strings.HasPrefix(p.Subject, sessionSubject+"_") {
+	if !inFormSession(p) {
 		return nil
 	}
 	s, ok, err := store.GetFormSession(tx, p.ClinicID, p.Subject)

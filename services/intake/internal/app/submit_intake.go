@@ -25,6 +25,7 @@ import (
 type SubmitIntake struct {
 	IntakeID    string
 	Etag        string // "" submits the form as it stands
+	Consented   bool   // the caller asked the patient to sign, so nothing unsigned is taken
 	Fingerprint []byte
 }
 
@@ -32,8 +33,9 @@ type SubmitIntake struct {
 // decided, what it says against treatments becomes known, the gate is set and the task
 // raised, all at once. A form that is not complete stays a draft, and the answer says what
 // is missing; one that was handed in before is returned as it is. It fails with NOT_FOUND
-// for an intake that the caller may not know of, and with ABORTED, VERSION_MISMATCH, when
-// an etag is given and is old.
+// for an intake that the caller may not know of; with ABORTED, VERSION_MISMATCH, when an
+// etag is given and is old; and with FAILED_PRECONDITION, CONSENT_REQUIRED, naming the
+// consents, when one must be signed and is not: see mustSign.
 func (a *App) SubmitIntake(ctx context.Context, in SubmitIntake) (IntakeView, error) {
 	p, err := callerOf(ctx)
 	if err != nil {
@@ -87,6 +89,9 @@ func (a *App) submit(ctx context.Context, tx *sqldb.Tx, p authn.Principal, i sto
 	result := set.Evaluate(answers)
 	if !result.Complete {
 		return i, nil
+	}
+	if err := mustSign(tx, p, i, in.Consented); err != nil {
+		return i, err
 	}
 	_, _, err = requestid.OnceAs(ctx, tx, "SubmitIntake", in.Fingerprint, i.IntakeID, func() error {
 		i, err = a.conclude(ctx, tx, p, i, who, set, answers, result, zone)

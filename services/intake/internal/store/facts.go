@@ -150,31 +150,47 @@ func Records(tx *sqldb.Tx, clinicID, patientID string) ([]Record, error) {
 	})
 }
 
-// MiniScreen is the six answers given before a visit.
+// MiniScreen is the six answers given before a visit, or why they were not asked.
 type MiniScreen struct {
 	ScreenID   string
 	PatientID  string
 	Answers    string // JSON
 	Level      int    // what the answers ask for; 0 when all were no
 	TaskID     string // the task it raised; "" for none
+	NotAsked   string // why nothing was asked; "" when it was
+	Note       string // more about why
 	RecordedBy string
 	RecordedAt time.Time
 }
 
+const screenColumns = `screen_id, patient_id, answers, level, task_id, not_asked_because, note, recorded_by, recorded_at`
+
+func (m *MiniScreen) scan(scan func(...any) error) error {
+	var at int64
+	err := scan(&m.ScreenID, &m.PatientID, &m.Answers, &m.Level, &m.TaskID, &m.NotAsked, &m.Note, &m.RecordedBy, &at)
+	m.RecordedAt = sqldb.Time(at)
+	return err
+}
+
+// MiniScreens returns the mini-screens of a patient's record, newest first, at most limit.
+func MiniScreens(tx *sqldb.Tx, clinicID, patientID string, limit int) ([]MiniScreen, error) {
+	rows, err := tx.Query(`SELECT `+screenColumns+` FROM mini_screens WHERE clinic_id = $1 AND patient_id = $2
+		ORDER BY screen_id DESC LIMIT $3`, clinicID, patientID, limit)
+	return collect(rows, err, func(r *sql.Rows) (m MiniScreen, err error) {
+		err = m.scan(r.Scan)
+		return m, err
+	})
+}
+
 // GetMiniScreen returns a mini-screen; false when there is none.
 func GetMiniScreen(tx *sqldb.Tx, clinicID, screenID string) (m MiniScreen, ok bool, err error) {
-	m.ScreenID = screenID
-	var at int64
-	ok, err = found(tx.QueryRow(`SELECT patient_id, answers, level, task_id, recorded_by, recorded_at FROM mini_screens
-		WHERE clinic_id = $1 AND screen_id = $2`, clinicID, screenID).Scan(&m.PatientID, &m.Answers, &m.Level, &m.TaskID, &m.RecordedBy, &at))
-	m.RecordedAt = sqldb.Time(at)
+	ok, err = found(m.scan(tx.QueryRow(`SELECT `+screenColumns+` FROM mini_screens WHERE clinic_id = $1 AND screen_id = $2`, clinicID, screenID).Scan))
 	return m, ok, err
 }
 
 // AddMiniScreen appends a mini-screen.
 func AddMiniScreen(tx *sqldb.Tx, clinicID string, m MiniScreen) error {
-	_, err := tx.Exec(`INSERT INTO mini_screens (clinic_id, screen_id, patient_id, answers, level, task_id, recorded_by, recorded_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		clinicID, m.ScreenID, m.PatientID, m.Answers, m.Level, m.TaskID, m.RecordedBy, sqldb.Micros(m.RecordedAt))
+	_, err := tx.Exec(`INSERT INTO mini_screens (clinic_id, `+screenColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		clinicID, m.ScreenID, m.PatientID, m.Answers, m.Level, m.TaskID, m.NotAsked, m.Note, m.RecordedBy, sqldb.Micros(m.RecordedAt))
 	return err
 }

@@ -16,15 +16,16 @@ type Settings struct {
 	UrgentMinutes    int
 	ChaseAfterHours  int
 	ChaseOff         bool
+	ConsentRequired  bool
 	Version          int64 // 0: nobody has set anything
 }
 
 // GetSettings returns a clinic's settings; the zero value when nobody has set any.
 func GetSettings(tx *sqldb.Tx, clinicID string) (s Settings, err error) {
 	var owners string
-	ok, err := found(tx.QueryRow(`SELECT owners, safety_officer, emergency_minutes, urgent_minutes, chase_after_hours, chase_off, version
+	ok, err := found(tx.QueryRow(`SELECT owners, safety_officer, emergency_minutes, urgent_minutes, chase_after_hours, chase_off, consent_required, version
 		FROM triage_settings WHERE clinic_id = $1`, clinicID).Scan(&owners, &s.SafetyOfficer, &s.EmergencyMinutes, &s.UrgentMinutes,
-		&s.ChaseAfterHours, &s.ChaseOff, &s.Version))
+		&s.ChaseAfterHours, &s.ChaseOff, &s.ConsentRequired, &s.Version))
 	if err != nil || !ok {
 		return s, err
 	}
@@ -39,13 +40,14 @@ func PutSettings(tx *sqldb.Tx, clinicID, by string, s Settings) (bool, error) {
 		return false, err
 	}
 	n, err := tx.Exec(`INSERT INTO triage_settings (clinic_id, owners, safety_officer, emergency_minutes, urgent_minutes,
-		chase_after_hours, chase_off, updated_by, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
+		chase_after_hours, chase_off, updated_by, updated_at, version, consent_required) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $11)
 		ON CONFLICT (clinic_id) DO UPDATE SET owners = excluded.owners, safety_officer = excluded.safety_officer,
 		emergency_minutes = excluded.emergency_minutes, urgent_minutes = excluded.urgent_minutes,
-		chase_after_hours = excluded.chase_after_hours, chase_off = excluded.chase_off, updated_by = excluded.updated_by,
+		chase_after_hours = excluded.chase_after_hours, chase_off = excluded.chase_off,
+		consent_required = excluded.consent_required, updated_by = excluded.updated_by,
 		updated_at = excluded.updated_at, version = triage_settings.version + 1 WHERE triage_settings.version = $10`,
 		clinicID, string(owners), s.SafetyOfficer, s.EmergencyMinutes, s.UrgentMinutes, s.ChaseAfterHours, s.ChaseOff, by,
-		sqldb.Micros(tx.Now()), s.Version)
+		sqldb.Micros(tx.Now()), s.Version, s.ConsentRequired)
 	return n == 1, err
 }
 

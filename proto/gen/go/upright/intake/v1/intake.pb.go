@@ -68,9 +68,11 @@ type Intake struct {
 	// question stays open until an answer fits.
 	Typed map[string]*TypedAnswer `protobuf:"bytes,20,rep,name=typed,proto3" json:"typed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Who fills the form in, as far as the caller said; absent: nobody else than the patient.
-	Writer        *Writer `protobuf:"bytes,21,opt,name=writer,proto3" json:"writer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Writer *Writer `protobuf:"bytes,21,opt,name=writer,proto3" json:"writer,omitempty"`
+	// Consents in force that are not signed under the form.
+	UnsignedConsentIds []string `protobuf:"bytes,22,rep,name=unsigned_consent_ids,json=unsignedConsentIds,proto3" json:"unsigned_consent_ids,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Intake) Reset() {
@@ -246,6 +248,13 @@ func (x *Intake) GetTyped() map[string]*TypedAnswer {
 func (x *Intake) GetWriter() *Writer {
 	if x != nil {
 		return x.Writer
+	}
+	return nil
+}
+
+func (x *Intake) GetUnsignedConsentIds() []string {
+	if x != nil {
+		return x.UnsignedConsentIds
 	}
 	return nil
 }
@@ -428,7 +437,7 @@ var File_upright_intake_v1_intake_proto protoreflect.FileDescriptor
 
 const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\n" +
-	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/intake/v1/form.proto\x1a\x1eupright/intake/v1/triage.proto\"\xc2\b\n" +
+	"\x1eupright/intake/v1/intake.proto\x12\x11upright.intake.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/intake/v1/form.proto\x1a\x1eupright/intake/v1/triage.proto\"\xf4\b\n" +
 	"\x06Intake\x12\x1b\n" +
 	"\tintake_id\x18\x01 \x01(\tR\bintakeId\x12\x1d\n" +
 	"\n" +
@@ -457,7 +466,8 @@ const file_upright_intake_v1_intake_proto_rawDesc = "" +
 	"\x04etag\x18\x12 \x01(\tR\x04etag\x12#\n" +
 	"\rlanguage_code\x18\x13 \x01(\tR\flanguageCode\x12:\n" +
 	"\x05typed\x18\x14 \x03(\v2$.upright.intake.v1.Intake.TypedEntryR\x05typed\x121\n" +
-	"\x06writer\x18\x15 \x01(\v2\x19.upright.intake.v1.WriterR\x06writer\x1aR\n" +
+	"\x06writer\x18\x15 \x01(\v2\x19.upright.intake.v1.WriterR\x06writer\x120\n" +
+	"\x14unsigned_consent_ids\x18\x16 \x03(\tR\x12unsignedConsentIds\x1aR\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\x1aX\n" +

@@ -512,9 +512,11 @@ type SubmitIntakeRequest struct {
 	// Version that the caller saw; empty submits the form as it stands.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Makes a retry harmless.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// True: the patient was asked to sign, so a form with a consent not signed is refused.
+	ConsentRequired bool `protobuf:"varint,4,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SubmitIntakeRequest) Reset() {
@@ -566,6 +568,13 @@ func (x *SubmitIntakeRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *SubmitIntakeRequest) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
 }
 
 // SubmitIntakeResponse holds the form with its result.
@@ -980,12 +989,13 @@ const file_upright_intake_v1_intake_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
 	"\x05value\x18\x02 \x01(\v2\x1e.upright.intake.v1.TypedAnswerR\x05value:\x028\x01\"I\n" +
 	"\x14UpdateIntakeResponse\x121\n" +
-	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"\x83\x01\n" +
+	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"\xae\x01\n" +
 	"\x13SubmitIntakeRequest\x12&\n" +
 	"\tintake_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bintakeId\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"I\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12)\n" +
+	"\x10consent_required\x18\x04 \x01(\bR\x0fconsentRequired\"I\n" +
 	"\x14SubmitIntakeResponse\x121\n" +
 	"\x06intake\x18\x01 \x01(\v2\x19.upright.intake.v1.IntakeR\x06intake\"i\n" +
 	"\x16ReportWorseningRequest\x12&\n" +

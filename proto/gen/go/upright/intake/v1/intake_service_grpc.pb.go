@@ -35,7 +35,9 @@ const (
 //
 // IntakeService keeps the forms that patients fill in.
 type IntakeServiceClient interface {
-	// CreateIntake starts a form for a patient.
+	// CreateIntake starts a form for a patient. FAILED_PRECONDITION, FORM_CLOSED, for a patient
+	// while the clinic has no emergency number or no named clinical safety officer; metadata
+	// "missing" names what is not there. Staff may.
 	CreateIntake(ctx context.Context, in *CreateIntakeRequest, opts ...grpc.CallOption) (*CreateIntakeResponse, error)
 	// GetIntake returns a form. Reception always gets the BASIC view.
 	GetIntake(ctx context.Context, in *GetIntakeRequest, opts ...grpc.CallOption) (*GetIntakeResponse, error)
@@ -48,7 +50,10 @@ type IntakeServiceClient interface {
 	UpdateIntake(ctx context.Context, in *UpdateIntakeRequest, opts ...grpc.CallOption) (*UpdateIntakeResponse, error)
 	// SubmitIntake hands a complete form in, triages it and sets the booking gate. A form
 	// that is not complete stays a draft: the answer says INCOMPLETE and what is missing.
-	// A form handed in before is returned as it is.
+	// A form handed in before is returned as it is. FAILED_PRECONDITION, CONSENT_REQUIRED, with
+	// the ids of the consents, when a patient's form is not signed and must be: in the session
+	// that a link began, when consent_required says so, or by the clinic's settings. From other
+	// programs and from staff it is taken, and unsigned_consent_ids says what is open.
 	SubmitIntake(ctx context.Context, in *SubmitIntakeRequest, opts ...grpc.CallOption) (*SubmitIntakeResponse, error)
 	// ReportWorsening voids the result of a submitted form and starts a new one with
 	// course = worsening filled in.
@@ -156,7 +161,9 @@ func (c *intakeServiceClient) ListAnswerRevisions(ctx context.Context, in *ListA
 //
 // IntakeService keeps the forms that patients fill in.
 type IntakeServiceServer interface {
-	// CreateIntake starts a form for a patient.
+	// CreateIntake starts a form for a patient. FAILED_PRECONDITION, FORM_CLOSED, for a patient
+	// while the clinic has no emergency number or no named clinical safety officer; metadata
+	// "missing" names what is not there. Staff may.
 	CreateIntake(context.Context, *CreateIntakeRequest) (*CreateIntakeResponse, error)
 	// GetIntake returns a form. Reception always gets the BASIC view.
 	GetIntake(context.Context, *GetIntakeRequest) (*GetIntakeResponse, error)
@@ -169,7 +176,10 @@ type IntakeServiceServer interface {
 	UpdateIntake(context.Context, *UpdateIntakeRequest) (*UpdateIntakeResponse, error)
 	// SubmitIntake hands a complete form in, triages it and sets the booking gate. A form
 	// that is not complete stays a draft: the answer says INCOMPLETE and what is missing.
-	// A form handed in before is returned as it is.
+	// A form handed in before is returned as it is. FAILED_PRECONDITION, CONSENT_REQUIRED, with
+	// the ids of the consents, when a patient's form is not signed and must be: in the session
+	// that a link began, when consent_required says so, or by the clinic's settings. From other
+	// programs and from staff it is taken, and unsigned_consent_ids says what is open.
 	SubmitIntake(context.Context, *SubmitIntakeRequest) (*SubmitIntakeResponse, error)
 	// ReportWorsening voids the result of a submitted form and starts a new one with
 	// course = worsening filled in.

@@ -369,6 +369,45 @@ func local_request_TriageService_RecordMiniScreen_0(ctx context.Context, marshal
 	return msg, metadata, err
 }
 
+func request_TriageService_ListMiniScreens_0(ctx context.Context, marshaler runtime.Marshaler, client TriageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMiniScreensRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["patient_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "patient_id")
+	}
+	protoReq.PatientId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "patient_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListMiniScreens(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_TriageService_ListMiniScreens_0(ctx context.Context, marshaler runtime.Marshaler, server TriageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMiniScreensRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["patient_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "patient_id")
+	}
+	protoReq.PatientId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "patient_id", err)
+	}
+	msg, err := server.ListMiniScreens(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_TriageService_ListClinicalFacts_0 = &utilities.DoubleArray{Encoding: map[string]int{"patient_id": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_TriageService_ListClinicalFacts_0(ctx context.Context, marshaler runtime.Marshaler, client TriageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -678,6 +717,26 @@ func RegisterTriageServiceHandlerServer(ctx context.Context, mux *runtime.ServeM
 		}
 		forward_TriageService_RecordMiniScreen_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_TriageService_ListMiniScreens_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.intake.v1.TriageService/ListMiniScreens", runtime.WithHTTPPathPattern("/v1/patients/{patient_id}/mini-screens"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_TriageService_ListMiniScreens_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TriageService_ListMiniScreens_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_TriageService_ListClinicalFacts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -914,6 +973,23 @@ func RegisterTriageServiceHandlerClient(ctx context.Context, mux *runtime.ServeM
 		}
 		forward_TriageService_RecordMiniScreen_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_TriageService_ListMiniScreens_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.intake.v1.TriageService/ListMiniScreens", runtime.WithHTTPPathPattern("/v1/patients/{patient_id}/mini-screens"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_TriageService_ListMiniScreens_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TriageService_ListMiniScreens_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_TriageService_ListClinicalFacts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1022,6 +1098,7 @@ var (
 	pattern_TriageService_OverrideTriage_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "intakes", "intake_id"}, "override"))
 	pattern_TriageService_GetBookingGate_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "booking-gate"}, ""))
 	pattern_TriageService_RecordMiniScreen_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "mini-screens"}, ""))
+	pattern_TriageService_ListMiniScreens_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "mini-screens"}, ""))
 	pattern_TriageService_ListClinicalFacts_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "clinical-facts"}, ""))
 	pattern_TriageService_RecordClinicalFact_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "clinical-facts"}, ""))
 	pattern_TriageService_ReleaseContraindication_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "contraindication-releases"}, ""))
@@ -1036,6 +1113,7 @@ var (
 	forward_TriageService_OverrideTriage_0          = runtime.ForwardResponseMessage
 	forward_TriageService_GetBookingGate_0          = runtime.ForwardResponseMessage
 	forward_TriageService_RecordMiniScreen_0        = runtime.ForwardResponseMessage
+	forward_TriageService_ListMiniScreens_0         = runtime.ForwardResponseMessage
 	forward_TriageService_ListClinicalFacts_0       = runtime.ForwardResponseMessage
 	forward_TriageService_RecordClinicalFact_0      = runtime.ForwardResponseMessage
 	forward_TriageService_ReleaseContraindication_0 = runtime.ForwardResponseMessage

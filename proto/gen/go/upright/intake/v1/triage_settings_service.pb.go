@@ -44,9 +44,12 @@ type TriageSettings struct {
 	// True: nobody is reminded.
 	ChaseOff bool `protobuf:"varint,6,opt,name=chase_off,json=chaseOff,proto3" json:"chase_off,omitempty"`
 	// Version; "0" while nobody has set anything.
-	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	// True: a patient's form is not taken before every consent in force is signed, whatever
+	// program it comes from. Staff may still hand one in.
+	ConsentRequired bool `protobuf:"varint,8,opt,name=consent_required,json=consentRequired,proto3" json:"consent_required,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *TriageSettings) Reset() {
@@ -126,6 +129,13 @@ func (x *TriageSettings) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *TriageSettings) GetConsentRequired() bool {
+	if x != nil {
+		return x.ConsentRequired
+	}
+	return false
 }
 
 // IntakeMessage is one message that waits for somebody.
@@ -545,7 +555,7 @@ var File_upright_intake_v1_triage_settings_service_proto protoreflect.FileDescri
 
 const file_upright_intake_v1_triage_settings_service_proto_rawDesc = "" +
 	"\n" +
-	"/upright/intake/v1/triage_settings_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\xf2\x02\n" +
+	"/upright/intake/v1/triage_settings_service.proto\x12\x11upright.intake.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cupright/type/v1/access.proto\"\x9d\x03\n" +
 	"\x0eTriageSettings\x12>\n" +
 	"\x11owner_account_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\x14\x18\x01\"\x06r\x04\x10\x01\x18@R\x0fownerAccountIds\x12B\n" +
 	"\x19safety_officer_account_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x16safetyOfficerAccountId\x127\n" +
@@ -556,7 +566,8 @@ const file_upright_intake_v1_triage_settings_service_proto_rawDesc = "" +
 	"\x11chase_after_hours\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xd0\x05(\x00R\x0fchaseAfterHours\x12\x1b\n" +
 	"\tchase_off\x18\x06 \x01(\bR\bchaseOff\x12\x1b\n" +
-	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"\xde\x02\n" +
+	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12)\n" +
+	"\x10consent_required\x18\b \x01(\bR\x0fconsentRequired\"\xde\x02\n" +
 	"\rIntakeMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
