@@ -1121,10 +1121,20 @@ type RecordMiniScreenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The patient.
 	PatientId string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
-	// True is yes. Every item of the form's mini_screen must be answered.
+	// True is yes. Every item of the form's mini_screen must be answered; none with
+	// not_asked_because.
 	Answers map[string]bool `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Makes a retry harmless.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why the questions were not asked, from staff: CALLER_NOT_PATIENT, the patient is not
+	// there to answer; NOT_ASKED_YET, they are asked before the visit; SEEN_BY_CLINICIAN, a
+	// clinician has seen the patient; PATIENT_DECLINED; OTHER, said in the note.
+	NotAskedBecause string `protobuf:"bytes,4,opt,name=not_asked_because,json=notAskedBecause,proto3" json:"not_asked_because,omitempty"`
+	// More about why; needed for OTHER.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// Language in which the advice is to be (BCP 47); English when empty, or not open to the
+	// clinic's patients.
+	LanguageCode  string `protobuf:"bytes,6,opt,name=language_code,json=languageCode,proto3" json:"language_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1180,10 +1190,31 @@ func (x *RecordMiniScreenRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *RecordMiniScreenRequest) GetNotAskedBecause() string {
+	if x != nil {
+		return x.NotAskedBecause
+	}
+	return ""
+}
+
+func (x *RecordMiniScreenRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RecordMiniScreenRequest) GetLanguageCode() string {
+	if x != nil {
+		return x.LanguageCode
+	}
+	return ""
+}
+
 // RecordMiniScreenResponse says what follows.
 type RecordMiniScreenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True: no answer was yes, nothing changed.
+	// True: no answer was yes, nothing changed. False also when nothing was asked.
 	Clear bool `protobuf:"varint,1,opt,name=clear,proto3" json:"clear,omitempty"`
 	// Level that the answers ask for; empty when clear.
 	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
@@ -1192,9 +1223,11 @@ type RecordMiniScreenResponse struct {
 	// Version of the patient's gate after it.
 	GateVersion int64 `protobuf:"varint,4,opt,name=gate_version,json=gateVersion,proto3" json:"gate_version,omitempty"`
 	// Task that was raised; empty when clear.
-	TaskId        string `protobuf:"bytes,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TaskId string `protobuf:"bytes,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	// Why nothing was asked; empty when it was.
+	NotAskedBecause string `protobuf:"bytes,6,opt,name=not_asked_because,json=notAskedBecause,proto3" json:"not_asked_because,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RecordMiniScreenResponse) Reset() {
@@ -1262,6 +1295,214 @@ func (x *RecordMiniScreenResponse) GetTaskId() string {
 	return ""
 }
 
+func (x *RecordMiniScreenResponse) GetNotAskedBecause() string {
+	if x != nil {
+		return x.NotAskedBecause
+	}
+	return ""
+}
+
+// ListMiniScreensRequest names a patient.
+type ListMiniScreensRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The patient.
+	PatientId     string `protobuf:"bytes,1,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMiniScreensRequest) Reset() {
+	*x = ListMiniScreensRequest{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMiniScreensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMiniScreensRequest) ProtoMessage() {}
+
+func (x *ListMiniScreensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMiniScreensRequest.ProtoReflect.Descriptor instead.
+func (*ListMiniScreensRequest) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListMiniScreensRequest) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+// ListMiniScreensResponse holds at most the newest fifty.
+type ListMiniScreensResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Mini-screens, newest first.
+	MiniScreens   []*MiniScreenRecord `protobuf:"bytes,1,rep,name=mini_screens,json=miniScreens,proto3" json:"mini_screens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMiniScreensResponse) Reset() {
+	*x = ListMiniScreensResponse{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMiniScreensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMiniScreensResponse) ProtoMessage() {}
+
+func (x *ListMiniScreensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMiniScreensResponse.ProtoReflect.Descriptor instead.
+func (*ListMiniScreensResponse) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListMiniScreensResponse) GetMiniScreens() []*MiniScreenRecord {
+	if x != nil {
+		return x.MiniScreens
+	}
+	return nil
+}
+
+// MiniScreenRecord is what was answered before a visit, or why nothing was asked.
+type MiniScreenRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id, prefixed "scr_".
+	ScreenId string `protobuf:"bytes,1,opt,name=screen_id,json=screenId,proto3" json:"screen_id,omitempty"`
+	// The answers by item; true is yes. None when nothing was asked.
+	Answers map[string]bool `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Why nothing was asked; empty when it was.
+	NotAskedBecause string `protobuf:"bytes,3,opt,name=not_asked_because,json=notAskedBecause,proto3" json:"not_asked_because,omitempty"`
+	// More about why.
+	Note string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Level that the answers asked for; empty when every answer was no.
+	Level string `protobuf:"bytes,5,opt,name=level,proto3" json:"level,omitempty"`
+	// Task that was raised; empty when none was.
+	TaskId string `protobuf:"bytes,6,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	// Account that recorded it.
+	RecordedBy string `protobuf:"bytes,7,opt,name=recorded_by,json=recordedBy,proto3" json:"recorded_by,omitempty"`
+	// When.
+	RecordTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MiniScreenRecord) Reset() {
+	*x = MiniScreenRecord{}
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MiniScreenRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MiniScreenRecord) ProtoMessage() {}
+
+func (x *MiniScreenRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MiniScreenRecord.ProtoReflect.Descriptor instead.
+func (*MiniScreenRecord) Descriptor() ([]byte, []int) {
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *MiniScreenRecord) GetScreenId() string {
+	if x != nil {
+		return x.ScreenId
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetAnswers() map[string]bool {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *MiniScreenRecord) GetNotAskedBecause() string {
+	if x != nil {
+		return x.NotAskedBecause
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetTaskId() string {
+	if x != nil {
+		return x.TaskId
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetRecordedBy() string {
+	if x != nil {
+		return x.RecordedBy
+	}
+	return ""
+}
+
+func (x *MiniScreenRecord) GetRecordTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordTime
+	}
+	return nil
+}
+
 // ListClinicalFactsRequest names a patient.
 type ListClinicalFactsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1277,7 +1518,7 @@ type ListClinicalFactsRequest struct {
 
 func (x *ListClinicalFactsRequest) Reset() {
 	*x = ListClinicalFactsRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1530,7 @@ func (x *ListClinicalFactsRequest) String() string {
 func (*ListClinicalFactsRequest) ProtoMessage() {}
 
 func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[21]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1543,7 @@ func (x *ListClinicalFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{21}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListClinicalFactsRequest) GetPatientId() string {
@@ -1345,7 +1586,7 @@ type ListClinicalFactsResponse struct {
 
 func (x *ListClinicalFactsResponse) Reset() {
 	*x = ListClinicalFactsResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1598,7 @@ func (x *ListClinicalFactsResponse) String() string {
 func (*ListClinicalFactsResponse) ProtoMessage() {}
 
 func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[22]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1611,7 @@ func (x *ListClinicalFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClinicalFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListClinicalFactsResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{22}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListClinicalFactsResponse) GetFacts() []*ClinicalFact {
@@ -1427,7 +1668,7 @@ type RecordClinicalFactRequest struct {
 
 func (x *RecordClinicalFactRequest) Reset() {
 	*x = RecordClinicalFactRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1680,7 @@ func (x *RecordClinicalFactRequest) String() string {
 func (*RecordClinicalFactRequest) ProtoMessage() {}
 
 func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[23]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1693,7 @@ func (x *RecordClinicalFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactRequest.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{23}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RecordClinicalFactRequest) GetPatientId() string {
@@ -1503,7 +1744,7 @@ type RecordClinicalFactResponse struct {
 
 func (x *RecordClinicalFactResponse) Reset() {
 	*x = RecordClinicalFactResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1756,7 @@ func (x *RecordClinicalFactResponse) String() string {
 func (*RecordClinicalFactResponse) ProtoMessage() {}
 
 func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[24]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1769,7 @@ func (x *RecordClinicalFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordClinicalFactResponse.ProtoReflect.Descriptor instead.
 func (*RecordClinicalFactResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{24}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RecordClinicalFactResponse) GetFact() *ClinicalFact {
@@ -1562,7 +1803,7 @@ type ReleaseContraindicationRequest struct {
 
 func (x *ReleaseContraindicationRequest) Reset() {
 	*x = ReleaseContraindicationRequest{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1815,7 @@ func (x *ReleaseContraindicationRequest) String() string {
 func (*ReleaseContraindicationRequest) ProtoMessage() {}
 
 func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[25]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1828,7 @@ func (x *ReleaseContraindicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationRequest) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{25}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReleaseContraindicationRequest) GetPatientId() string {
@@ -1631,7 +1872,7 @@ type ReleaseContraindicationResponse struct {
 
 func (x *ReleaseContraindicationResponse) Reset() {
 	*x = ReleaseContraindicationResponse{}
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1884,7 @@ func (x *ReleaseContraindicationResponse) String() string {
 func (*ReleaseContraindicationResponse) ProtoMessage() {}
 
 func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[26]
+	mi := &file_upright_intake_v1_triage_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1897,7 @@ func (x *ReleaseContraindicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseContraindicationResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseContraindicationResponse) Descriptor() ([]byte, []int) {
-	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{26}
+	return file_upright_intake_v1_triage_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReleaseContraindicationResponse) GetRelease() *ContraindicationRelease {
@@ -1754,22 +1995,46 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12$\n" +
 	"\tclinic_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\bclinicId\"L\n" +
 	"\x16GetBookingGateResponse\x122\n" +
-	"\x04gate\x18\x01 \x01(\v2\x1e.upright.intake.v1.BookingGateR\x04gate\"\x8f\x02\n" +
+	"\x04gate\x18\x01 \x01(\v2\x1e.upright.intake.v1.BookingGateR\x04gate\"\xde\x03\n" +
 	"\x17RecordMiniScreenRequest\x12(\n" +
 	"\n" +
-	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12e\n" +
-	"\aanswers\x18\x02 \x03(\v27.upright.intake.v1.RecordMiniScreenRequest.AnswersEntryB\x12\xbaH\x0f\x9a\x01\f\b\x01\x102\"\x06r\x04\x10\x01\x18@R\aanswers\x12'\n" +
+	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12c\n" +
+	"\aanswers\x18\x02 \x03(\v27.upright.intake.v1.RecordMiniScreenRequest.AnswersEntryB\x10\xbaH\r\x9a\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\aanswers\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x1a:\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x82\x01\n" +
+	"\x11not_asked_because\x18\x04 \x01(\tBV\xbaHSrQR\x00R\x12CALLER_NOT_PATIENTR\rNOT_ASKED_YETR\x11SEEN_BY_CLINICIANR\x10PATIENT_DECLINEDR\x05OTHERR\x0fnotAskedBecause\x12\x1c\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\x12,\n" +
+	"\rlanguage_code\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18#R\flanguageCode\x1a:\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"\xb5\x01\n" +
+	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"\xe1\x01\n" +
 	"\x18RecordMiniScreenResponse\x12\x14\n" +
 	"\x05clear\x18\x01 \x01(\bR\x05clear\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x121\n" +
 	"\x06advice\x18\x03 \x01(\v2\x19.upright.intake.v1.AdviceR\x06advice\x12!\n" +
 	"\fgate_version\x18\x04 \x01(\x03R\vgateVersion\x12\x17\n" +
-	"\atask_id\x18\x05 \x01(\tR\x06taskId\"\x93\x01\n" +
+	"\atask_id\x18\x05 \x01(\tR\x06taskId\x12*\n" +
+	"\x11not_asked_because\x18\x06 \x01(\tR\x0fnotAskedBecause\"B\n" +
+	"\x16ListMiniScreensRequest\x12(\n" +
+	"\n" +
+	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\"a\n" +
+	"\x17ListMiniScreensResponse\x12F\n" +
+	"\fmini_screens\x18\x01 \x03(\v2#.upright.intake.v1.MiniScreenRecordR\vminiScreens\"\x84\x03\n" +
+	"\x10MiniScreenRecord\x12\x1b\n" +
+	"\tscreen_id\x18\x01 \x01(\tR\bscreenId\x12J\n" +
+	"\aanswers\x18\x02 \x03(\v20.upright.intake.v1.MiniScreenRecord.AnswersEntryR\aanswers\x12*\n" +
+	"\x11not_asked_because\x18\x03 \x01(\tR\x0fnotAskedBecause\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x14\n" +
+	"\x05level\x18\x05 \x01(\tR\x05level\x12\x17\n" +
+	"\atask_id\x18\x06 \x01(\tR\x06taskId\x12\x1f\n" +
+	"\vrecorded_by\x18\a \x01(\tR\n" +
+	"recordedBy\x12;\n" +
+	"\vrecord_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordTime\x1a:\n" +
+	"\fAnswersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"\x93\x01\n" +
 	"\x18ListClinicalFactsRequest\x12(\n" +
 	"\n" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12'\n" +
@@ -1803,7 +2068,7 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x8a\x01\n" +
 	"\x1fReleaseContraindicationResponse\x12D\n" +
 	"\arelease\x18\x01 \x01(\v2*.upright.intake.v1.ContraindicationReleaseR\arelease\x12!\n" +
-	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xd8\x10\n" +
+	"\fgate_version\x18\x02 \x01(\x03R\vgateVersion2\xfa\x11\n" +
 	"\rTriageService\x12\x96\x01\n" +
 	"\x0eEvaluateTriage\x12(.upright.intake.v1.EvaluateTriageRequest\x1a).upright.intake.v1.EvaluateTriageResponse\"/\xaa\xbb\x18\x05\x12\x03\x02\x03\x04\x82\xd3\xe4\x93\x02 :\x01*b\x06triage\"\x13/v1/triage:evaluate\x12\x8a\x01\n" +
 	"\x0fListTriageTasks\x12).upright.intake.v1.ListTriageTasksRequest\x1a*.upright.intake.v1.ListTriageTasksResponse\" \xaa\xbb\x18\x04\x12\x02\x02\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/triage-tasks\x12\x94\x01\n" +
@@ -1814,7 +2079,8 @@ const file_upright_intake_v1_triage_service_proto_rawDesc = "" +
 	"\x0eListFiredRules\x12(.upright.intake.v1.ListFiredRulesRequest\x1a).upright.intake.v1.ListFiredRulesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12{\n" +
 	"\x11ListCircumstances\x12+.upright.intake.v1.ListCircumstancesRequest\x1a,.upright.intake.v1.ListCircumstancesResponse\"\v\xaa\xbb\x18\a\x1a\x05plans\x12\xbe\x01\n" +
 	"\x0eGetBookingGate\x12(.upright.intake.v1.GetBookingGateRequest\x1a).upright.intake.v1.GetBookingGateResponse\"W\xaa\xbb\x18\x1f\x12\x04\x01\x02\x03\x04\x1a\abooking\x1a\x05plans\x1a\agateway\x82\xd3\xe4\x93\x02.b\x04gate\x12&/v1/patients/{patient_id}/booking-gate\x12\xa7\x01\n" +
-	"\x10RecordMiniScreen\x12*.upright.intake.v1.RecordMiniScreenRequest\x1a+.upright.intake.v1.RecordMiniScreenResponse\":\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/patients/{patient_id}/mini-screens\x12\xae\x01\n" +
+	"\x10RecordMiniScreen\x12*.upright.intake.v1.RecordMiniScreenRequest\x1a+.upright.intake.v1.RecordMiniScreenResponse\":\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/patients/{patient_id}/mini-screens\x12\x9f\x01\n" +
+	"\x0fListMiniScreens\x12).upright.intake.v1.ListMiniScreensRequest\x1a*.upright.intake.v1.ListMiniScreensResponse\"5\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02(\x12&/v1/patients/{patient_id}/mini-screens\x12\xae\x01\n" +
 	"\x11ListClinicalFacts\x12+.upright.intake.v1.ListClinicalFactsRequest\x1a,.upright.intake.v1.ListClinicalFactsResponse\">\xaa\xbb\x18\n" +
 	"\x12\x01\x03\x1a\x05plans\x82\xd3\xe4\x93\x02*\x12(/v1/patients/{patient_id}/clinical-facts\x12\xad\x01\n" +
 	"\x12RecordClinicalFact\x12,.upright.intake.v1.RecordClinicalFactRequest\x1a-.upright.intake.v1.RecordClinicalFactResponse\":\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02-:\x01*\"(/v1/patients/{patient_id}/clinical-facts\x12\xc7\x01\n" +
@@ -1833,7 +2099,7 @@ func file_upright_intake_v1_triage_service_proto_rawDescGZIP() []byte {
 	return file_upright_intake_v1_triage_service_proto_rawDescData
 }
 
-var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_upright_intake_v1_triage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*EvaluateTriageRequest)(nil),           // 0: upright.intake.v1.EvaluateTriageRequest
 	(*EvaluateTriageResponse)(nil),          // 1: upright.intake.v1.EvaluateTriageResponse
@@ -1856,75 +2122,84 @@ var file_upright_intake_v1_triage_service_proto_goTypes = []any{
 	(*GetBookingGateResponse)(nil),          // 18: upright.intake.v1.GetBookingGateResponse
 	(*RecordMiniScreenRequest)(nil),         // 19: upright.intake.v1.RecordMiniScreenRequest
 	(*RecordMiniScreenResponse)(nil),        // 20: upright.intake.v1.RecordMiniScreenResponse
-	(*ListClinicalFactsRequest)(nil),        // 21: upright.intake.v1.ListClinicalFactsRequest
-	(*ListClinicalFactsResponse)(nil),       // 22: upright.intake.v1.ListClinicalFactsResponse
-	(*RecordClinicalFactRequest)(nil),       // 23: upright.intake.v1.RecordClinicalFactRequest
-	(*RecordClinicalFactResponse)(nil),      // 24: upright.intake.v1.RecordClinicalFactResponse
-	(*ReleaseContraindicationRequest)(nil),  // 25: upright.intake.v1.ReleaseContraindicationRequest
-	(*ReleaseContraindicationResponse)(nil), // 26: upright.intake.v1.ReleaseContraindicationResponse
-	nil,                                     // 27: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	nil,                                     // 28: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	(*TriageResult)(nil),                    // 29: upright.intake.v1.TriageResult
-	(*TriageTask)(nil),                      // 30: upright.intake.v1.TriageTask
-	(*timestamppb.Timestamp)(nil),           // 31: google.protobuf.Timestamp
-	(*BookingGate)(nil),                     // 32: upright.intake.v1.BookingGate
-	(*Advice)(nil),                          // 33: upright.intake.v1.Advice
-	(*ClinicalFact)(nil),                    // 34: upright.intake.v1.ClinicalFact
-	(*ModalityBlock)(nil),                   // 35: upright.intake.v1.ModalityBlock
-	(*ContraindicationRelease)(nil),         // 36: upright.intake.v1.ContraindicationRelease
-	(*structpb.Value)(nil),                  // 37: google.protobuf.Value
+	(*ListMiniScreensRequest)(nil),          // 21: upright.intake.v1.ListMiniScreensRequest
+	(*ListMiniScreensResponse)(nil),         // 22: upright.intake.v1.ListMiniScreensResponse
+	(*MiniScreenRecord)(nil),                // 23: upright.intake.v1.MiniScreenRecord
+	(*ListClinicalFactsRequest)(nil),        // 24: upright.intake.v1.ListClinicalFactsRequest
+	(*ListClinicalFactsResponse)(nil),       // 25: upright.intake.v1.ListClinicalFactsResponse
+	(*RecordClinicalFactRequest)(nil),       // 26: upright.intake.v1.RecordClinicalFactRequest
+	(*RecordClinicalFactResponse)(nil),      // 27: upright.intake.v1.RecordClinicalFactResponse
+	(*ReleaseContraindicationRequest)(nil),  // 28: upright.intake.v1.ReleaseContraindicationRequest
+	(*ReleaseContraindicationResponse)(nil), // 29: upright.intake.v1.ReleaseContraindicationResponse
+	nil,                                     // 30: upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	nil,                                     // 31: upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	nil,                                     // 32: upright.intake.v1.MiniScreenRecord.AnswersEntry
+	(*TriageResult)(nil),                    // 33: upright.intake.v1.TriageResult
+	(*TriageTask)(nil),                      // 34: upright.intake.v1.TriageTask
+	(*timestamppb.Timestamp)(nil),           // 35: google.protobuf.Timestamp
+	(*BookingGate)(nil),                     // 36: upright.intake.v1.BookingGate
+	(*Advice)(nil),                          // 37: upright.intake.v1.Advice
+	(*ClinicalFact)(nil),                    // 38: upright.intake.v1.ClinicalFact
+	(*ModalityBlock)(nil),                   // 39: upright.intake.v1.ModalityBlock
+	(*ContraindicationRelease)(nil),         // 40: upright.intake.v1.ContraindicationRelease
+	(*structpb.Value)(nil),                  // 41: google.protobuf.Value
 }
 var file_upright_intake_v1_triage_service_proto_depIdxs = []int32{
-	27, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
-	29, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
-	30, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
-	30, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	30, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	30, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
-	31, // 6: upright.intake.v1.ListCircumstancesResponse.submit_time:type_name -> google.protobuf.Timestamp
+	30, // 0: upright.intake.v1.EvaluateTriageRequest.answers:type_name -> upright.intake.v1.EvaluateTriageRequest.AnswersEntry
+	33, // 1: upright.intake.v1.EvaluateTriageResponse.triage:type_name -> upright.intake.v1.TriageResult
+	34, // 2: upright.intake.v1.ListTriageTasksResponse.tasks:type_name -> upright.intake.v1.TriageTask
+	34, // 3: upright.intake.v1.GetTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	34, // 4: upright.intake.v1.AcknowledgeTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	34, // 5: upright.intake.v1.DecideTriageTaskResponse.task:type_name -> upright.intake.v1.TriageTask
+	35, // 6: upright.intake.v1.ListCircumstancesResponse.submit_time:type_name -> google.protobuf.Timestamp
 	16, // 7: upright.intake.v1.ListCircumstancesResponse.circumstances:type_name -> upright.intake.v1.Circumstance
-	32, // 8: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
-	28, // 9: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
-	33, // 10: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
-	34, // 11: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
-	35, // 12: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
-	35, // 13: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
-	36, // 14: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
-	37, // 15: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
-	34, // 16: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
-	36, // 17: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
-	37, // 18: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
-	0,  // 19: upright.intake.v1.TriageService.EvaluateTriage:input_type -> upright.intake.v1.EvaluateTriageRequest
-	2,  // 20: upright.intake.v1.TriageService.ListTriageTasks:input_type -> upright.intake.v1.ListTriageTasksRequest
-	4,  // 21: upright.intake.v1.TriageService.GetTriageTask:input_type -> upright.intake.v1.GetTriageTaskRequest
-	6,  // 22: upright.intake.v1.TriageService.AcknowledgeTriageTask:input_type -> upright.intake.v1.AcknowledgeTriageTaskRequest
-	8,  // 23: upright.intake.v1.TriageService.DecideTriageTask:input_type -> upright.intake.v1.DecideTriageTaskRequest
-	10, // 24: upright.intake.v1.TriageService.OverrideTriage:input_type -> upright.intake.v1.OverrideTriageRequest
-	12, // 25: upright.intake.v1.TriageService.ListFiredRules:input_type -> upright.intake.v1.ListFiredRulesRequest
-	14, // 26: upright.intake.v1.TriageService.ListCircumstances:input_type -> upright.intake.v1.ListCircumstancesRequest
-	17, // 27: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
-	19, // 28: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
-	21, // 29: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
-	23, // 30: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
-	25, // 31: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
-	1,  // 32: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
-	3,  // 33: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
-	5,  // 34: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
-	7,  // 35: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
-	9,  // 36: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
-	11, // 37: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
-	13, // 38: upright.intake.v1.TriageService.ListFiredRules:output_type -> upright.intake.v1.ListFiredRulesResponse
-	15, // 39: upright.intake.v1.TriageService.ListCircumstances:output_type -> upright.intake.v1.ListCircumstancesResponse
-	18, // 40: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
-	20, // 41: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
-	22, // 42: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
-	24, // 43: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
-	26, // 44: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
-	32, // [32:45] is the sub-list for method output_type
-	19, // [19:32] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	36, // 8: upright.intake.v1.GetBookingGateResponse.gate:type_name -> upright.intake.v1.BookingGate
+	31, // 9: upright.intake.v1.RecordMiniScreenRequest.answers:type_name -> upright.intake.v1.RecordMiniScreenRequest.AnswersEntry
+	37, // 10: upright.intake.v1.RecordMiniScreenResponse.advice:type_name -> upright.intake.v1.Advice
+	23, // 11: upright.intake.v1.ListMiniScreensResponse.mini_screens:type_name -> upright.intake.v1.MiniScreenRecord
+	32, // 12: upright.intake.v1.MiniScreenRecord.answers:type_name -> upright.intake.v1.MiniScreenRecord.AnswersEntry
+	35, // 13: upright.intake.v1.MiniScreenRecord.record_time:type_name -> google.protobuf.Timestamp
+	38, // 14: upright.intake.v1.ListClinicalFactsResponse.facts:type_name -> upright.intake.v1.ClinicalFact
+	39, // 15: upright.intake.v1.ListClinicalFactsResponse.blocked_modalities:type_name -> upright.intake.v1.ModalityBlock
+	39, // 16: upright.intake.v1.ListClinicalFactsResponse.release_needed_modalities:type_name -> upright.intake.v1.ModalityBlock
+	40, // 17: upright.intake.v1.ListClinicalFactsResponse.releases:type_name -> upright.intake.v1.ContraindicationRelease
+	41, // 18: upright.intake.v1.RecordClinicalFactRequest.value:type_name -> google.protobuf.Value
+	38, // 19: upright.intake.v1.RecordClinicalFactResponse.fact:type_name -> upright.intake.v1.ClinicalFact
+	40, // 20: upright.intake.v1.ReleaseContraindicationResponse.release:type_name -> upright.intake.v1.ContraindicationRelease
+	41, // 21: upright.intake.v1.EvaluateTriageRequest.AnswersEntry.value:type_name -> google.protobuf.Value
+	0,  // 22: upright.intake.v1.TriageService.EvaluateTriage:input_type -> upright.intake.v1.EvaluateTriageRequest
+	2,  // 23: upright.intake.v1.TriageService.ListTriageTasks:input_type -> upright.intake.v1.ListTriageTasksRequest
+	4,  // 24: upright.intake.v1.TriageService.GetTriageTask:input_type -> upright.intake.v1.GetTriageTaskRequest
+	6,  // 25: upright.intake.v1.TriageService.AcknowledgeTriageTask:input_type -> upright.intake.v1.AcknowledgeTriageTaskRequest
+	8,  // 26: upright.intake.v1.TriageService.DecideTriageTask:input_type -> upright.intake.v1.DecideTriageTaskRequest
+	10, // 27: upright.intake.v1.TriageService.OverrideTriage:input_type -> upright.intake.v1.OverrideTriageRequest
+	12, // 28: upright.intake.v1.TriageService.ListFiredRules:input_type -> upright.intake.v1.ListFiredRulesRequest
+	14, // 29: upright.intake.v1.TriageService.ListCircumstances:input_type -> upright.intake.v1.ListCircumstancesRequest
+	17, // 30: upright.intake.v1.TriageService.GetBookingGate:input_type -> upright.intake.v1.GetBookingGateRequest
+	19, // 31: upright.intake.v1.TriageService.RecordMiniScreen:input_type -> upright.intake.v1.RecordMiniScreenRequest
+	21, // 32: upright.intake.v1.TriageService.ListMiniScreens:input_type -> upright.intake.v1.ListMiniScreensRequest
+	24, // 33: upright.intake.v1.TriageService.ListClinicalFacts:input_type -> upright.intake.v1.ListClinicalFactsRequest
+	26, // 34: upright.intake.v1.TriageService.RecordClinicalFact:input_type -> upright.intake.v1.RecordClinicalFactRequest
+	28, // 35: upright.intake.v1.TriageService.ReleaseContraindication:input_type -> upright.intake.v1.ReleaseContraindicationRequest
+	1,  // 36: upright.intake.v1.TriageService.EvaluateTriage:output_type -> upright.intake.v1.EvaluateTriageResponse
+	3,  // 37: upright.intake.v1.TriageService.ListTriageTasks:output_type -> upright.intake.v1.ListTriageTasksResponse
+	5,  // 38: upright.intake.v1.TriageService.GetTriageTask:output_type -> upright.intake.v1.GetTriageTaskResponse
+	7,  // 39: upright.intake.v1.TriageService.AcknowledgeTriageTask:output_type -> upright.intake.v1.AcknowledgeTriageTaskResponse
+	9,  // 40: upright.intake.v1.TriageService.DecideTriageTask:output_type -> upright.intake.v1.DecideTriageTaskResponse
+	11, // 41: upright.intake.v1.TriageService.OverrideTriage:output_type -> upright.intake.v1.OverrideTriageResponse
+	13, // 42: upright.intake.v1.TriageService.ListFiredRules:output_type -> upright.intake.v1.ListFiredRulesResponse
+	15, // 43: upright.intake.v1.TriageService.ListCircumstances:output_type -> upright.intake.v1.ListCircumstancesResponse
+	18, // 44: upright.intake.v1.TriageService.GetBookingGate:output_type -> upright.intake.v1.GetBookingGateResponse
+	20, // 45: upright.intake.v1.TriageService.RecordMiniScreen:output_type -> upright.intake.v1.RecordMiniScreenResponse
+	22, // 46: upright.intake.v1.TriageService.ListMiniScreens:output_type -> upright.intake.v1.ListMiniScreensResponse
+	25, // 47: upright.intake.v1.TriageService.ListClinicalFacts:output_type -> upright.intake.v1.ListClinicalFactsResponse
+	27, // 48: upright.intake.v1.TriageService.RecordClinicalFact:output_type -> upright.intake.v1.RecordClinicalFactResponse
+	29, // 49: upright.intake.v1.TriageService.ReleaseContraindication:output_type -> upright.intake.v1.ReleaseContraindicationResponse
+	36, // [36:50] is the sub-list for method output_type
+	22, // [22:36] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_upright_intake_v1_triage_service_proto_init() }
@@ -1940,7 +2215,7 @@ func file_upright_intake_v1_triage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_intake_v1_triage_service_proto_rawDesc), len(file_upright_intake_v1_triage_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

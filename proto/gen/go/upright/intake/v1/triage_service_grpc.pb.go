@@ -29,6 +29,7 @@ const (
 	TriageService_ListCircumstances_FullMethodName       = "/upright.intake.v1.TriageService/ListCircumstances"
 	TriageService_GetBookingGate_FullMethodName          = "/upright.intake.v1.TriageService/GetBookingGate"
 	TriageService_RecordMiniScreen_FullMethodName        = "/upright.intake.v1.TriageService/RecordMiniScreen"
+	TriageService_ListMiniScreens_FullMethodName         = "/upright.intake.v1.TriageService/ListMiniScreens"
 	TriageService_ListClinicalFacts_FullMethodName       = "/upright.intake.v1.TriageService/ListClinicalFacts"
 	TriageService_RecordClinicalFact_FullMethodName      = "/upright.intake.v1.TriageService/RecordClinicalFact"
 	TriageService_ReleaseContraindication_FullMethodName = "/upright.intake.v1.TriageService/ReleaseContraindication"
@@ -66,9 +67,14 @@ type TriageServiceClient interface {
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(ctx context.Context, in *GetBookingGateRequest, opts ...grpc.CallOption) (*GetBookingGateResponse, error)
-	// RecordMiniScreen stores the six answers given before a visit. Any yes voids the result
-	// in force, raises a task and changes what is known against treatments.
+	// RecordMiniScreen stores the six answers given before a visit or with a booking, or why
+	// they were not asked. Any yes voids the result in force, raises a task and changes what is
+	// known against treatments; a reason for not asking changes nothing. PERMISSION_DENIED,
+	// STAFF_ONLY, when a patient gives such a reason.
 	RecordMiniScreen(ctx context.Context, in *RecordMiniScreenRequest, opts ...grpc.CallOption) (*RecordMiniScreenResponse, error)
+	// ListMiniScreens returns what was answered before a patient's visits, or why nothing was
+	// asked, newest first.
+	ListMiniScreens(ctx context.Context, in *ListMiniScreensRequest, opts ...grpc.CallOption) (*ListMiniScreensResponse, error)
 	// ListClinicalFacts returns what is known about a patient that bears on treatments, and
 	// what follows from it.
 	ListClinicalFacts(ctx context.Context, in *ListClinicalFactsRequest, opts ...grpc.CallOption) (*ListClinicalFactsResponse, error)
@@ -190,6 +196,16 @@ func (c *triageServiceClient) RecordMiniScreen(ctx context.Context, in *RecordMi
 	return out, nil
 }
 
+func (c *triageServiceClient) ListMiniScreens(ctx context.Context, in *ListMiniScreensRequest, opts ...grpc.CallOption) (*ListMiniScreensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMiniScreensResponse)
+	err := c.cc.Invoke(ctx, TriageService_ListMiniScreens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *triageServiceClient) ListClinicalFacts(ctx context.Context, in *ListClinicalFactsRequest, opts ...grpc.CallOption) (*ListClinicalFactsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListClinicalFactsResponse)
@@ -252,9 +268,14 @@ type TriageServiceServer interface {
 	// GetBookingGate returns what may be booked for a patient. Patients get no ids of
 	// contraindications. A patient that intake has never heard of is NOT_SCREENED.
 	GetBookingGate(context.Context, *GetBookingGateRequest) (*GetBookingGateResponse, error)
-	// RecordMiniScreen stores the six answers given before a visit. Any yes voids the result
-	// in force, raises a task and changes what is known against treatments.
+	// RecordMiniScreen stores the six answers given before a visit or with a booking, or why
+	// they were not asked. Any yes voids the result in force, raises a task and changes what is
+	// known against treatments; a reason for not asking changes nothing. PERMISSION_DENIED,
+	// STAFF_ONLY, when a patient gives such a reason.
 	RecordMiniScreen(context.Context, *RecordMiniScreenRequest) (*RecordMiniScreenResponse, error)
+	// ListMiniScreens returns what was answered before a patient's visits, or why nothing was
+	// asked, newest first.
+	ListMiniScreens(context.Context, *ListMiniScreensRequest) (*ListMiniScreensResponse, error)
 	// ListClinicalFacts returns what is known about a patient that bears on treatments, and
 	// what follows from it.
 	ListClinicalFacts(context.Context, *ListClinicalFactsRequest) (*ListClinicalFactsResponse, error)
@@ -305,6 +326,9 @@ func (UnimplementedTriageServiceServer) GetBookingGate(context.Context, *GetBook
 }
 func (UnimplementedTriageServiceServer) RecordMiniScreen(context.Context, *RecordMiniScreenRequest) (*RecordMiniScreenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordMiniScreen not implemented")
+}
+func (UnimplementedTriageServiceServer) ListMiniScreens(context.Context, *ListMiniScreensRequest) (*ListMiniScreensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMiniScreens not implemented")
 }
 func (UnimplementedTriageServiceServer) ListClinicalFacts(context.Context, *ListClinicalFactsRequest) (*ListClinicalFactsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListClinicalFacts not implemented")
@@ -516,6 +540,24 @@ func _TriageService_RecordMiniScreen_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriageService_ListMiniScreens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMiniScreensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriageServiceServer).ListMiniScreens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriageService_ListMiniScreens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriageServiceServer).ListMiniScreens(ctx, req.(*ListMiniScreensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TriageService_ListClinicalFacts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListClinicalFactsRequest)
 	if err := dec(in); err != nil {
@@ -616,6 +658,10 @@ var TriageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordMiniScreen",
 			Handler:    _TriageService_RecordMiniScreen_Handler,
+		},
+		{
+			MethodName: "ListMiniScreens",
+			Handler:    _TriageService_ListMiniScreens_Handler,
 		},
 		{
 			MethodName: "ListClinicalFacts",
