@@ -38,6 +38,8 @@ type booking struct {
 	requests []*bookingv1.CreateAppointmentRequest
 	seen     []string // request ids
 	slow     chan struct{}
+	holidays []*bookingv1.ImportHolidaysRequest
+	waits    *waits
 	feed     *bookingv1.CalendarFeed
 	courses  *courses
 }
@@ -69,6 +71,7 @@ func (b *booking) register(r grpc.ServiceRegistrar) {
 	bookingv1.RegisterOpeningServiceServer(r, b)
 	bookingv1.RegisterShiftServiceServer(r, b)
 	b.registerCourses(r)
+	b.waits.register(r)
 	eventsv1.RegisterEventLogServiceServer(r, b)
 }
 

@@ -131,7 +131,7 @@ func TestEveryPathIsDenied(t *testing.T) {
 			}
 		}
 	}
-	if public == 0 || public > 32 {
+	if public == 0 || public > 34 {
 		t.Errorf("%d public paths", public)
 	}
 	for _, call := range w.spy.take() {

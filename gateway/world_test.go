@@ -40,6 +40,7 @@ type world struct {
 	plans *plans
 	care  *care
 	book  *booking
+	waits *waits
 	gw    *gateway.Gateway
 	url   string
 }
@@ -81,6 +82,8 @@ func newWorld(t testing.TB, change ...func(*gateway.Config, *gateway.Kit)) *worl
 	t.Helper()
 	w := &world{t: t, clock: clock.NewFake(noon), spy: &spy{}}
 	w.dir, w.in, w.plans, w.book, w.care = newDirectory(w), newIntake(), newPlans(), newBooking(), &care{}
+	w.waits = newWaits(w)
+	w.book.waits = w.waits
 	ring, err := authn.GenerateKeyring(append([]string{"gateway"}, gateway.Services...)...)
 	if err != nil {
 		t.Fatal(err)

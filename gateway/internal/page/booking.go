@@ -197,6 +197,8 @@ type timesPageData struct {
 	First, Last string
 	More        bool
 	Manual      []Field
+	// Wait is where somebody goes whom none of the times suits; empty for a move.
+	Wait string
 }
 
 // day is a day's free times.
@@ -250,6 +252,12 @@ func (c *call) times(b *bookable, w *wrongs) (*view, error) {
 	}
 	if b.Staff {
 		d.Manual = c.manualTime(w, b)
+	}
+	if b.Moving == nil {
+		d.Wait = b.Wish.To(b.Base+"/wait", "from", "", "part", "", "at", "")
+		if c.grant != nil { // the link says for what
+			d.Wait = b.Base + "/wait"
+		}
 	}
 	v := c.view(c.cat.T("times.title"), d)
 	v.Back = b.Base

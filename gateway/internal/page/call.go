@@ -52,7 +52,7 @@ func (c *call) read() error {
 	if kind == "multipart/form-data" && c.x.Route == uploadPattern {
 		return c.readUpload()
 	}
-	if kind == "multipart/form-data" && c.r.URL.Path == importPath {
+	if kind == "multipart/form-data" && slices.Contains([]string{importPath, holidaysPath}, c.r.URL.Path) {
 		return c.readFile()
 	}
 	if kind != "application/x-www-form-urlencoded" && c.r.ContentLength != 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/upright-clinic/upright/services/platform/fault"
 )
 
-// importPath is the one page that takes files.
+// importPath is the page that takes files with records.
 const importPath = "/admin/import"
 
 // maxShown is how many lines of a report a page shows; the command shows all.
@@ -130,7 +130,7 @@ func (c *call) uploaded(w *wrongs) (*importfile.File, error) {
 	return file, nil
 }
 
-// readFile takes in the form of the page that takes files. All of it is held in memory: the
+// readFile takes in the form of a page that takes files. All of it is held in memory: the
 // gateway keeps nothing of a patient on a disk.
 func (c *call) readFile() error {
 	const all = 1 << 30                // bodies are bounded long before

@@ -20,7 +20,8 @@ const (
 )
 
 // linkRoutes are the pages that a link opens without signing in, and the staff's pages that
-// make links. What is behind a link is done as the patient, for one visit or one course only.
+// make links. What is behind a link is done as the patient, for one visit, one course or one
+// offer of the waitlist only.
 func (s *Site) linkRoutes() []route.Route {
 	return []route.Route{
 		s.row("GET /l/{link}", anybody, s.byLink((*call).linkPage)),
@@ -79,6 +80,9 @@ func (c *call) linkTo(a *bookingv1.Appointment) string { return c.visitLink(a) }
 
 // linkPage shows what the link is for, as it is now.
 func (c *call) linkPage() error {
+	if c.grant.OfferID != "" {
+		return c.showOffer(c.grant.OfferID, c.linkBase(), nil)
+	}
 	if c.grant.Books() {
 		return c.linkBook()
 	}
@@ -119,7 +123,7 @@ func (c *call) linkBook() error {
 
 // linkedVisit is the visit of the link, as it is now.
 func (c *call) linkedVisit() (*bookingv1.Appointment, error) {
-	if c.grant.Books() {
+	if c.grant.AppointmentID == "" {
 		return nil, fault.NotFoundf("appointment")
 	}
 	got, err := c.clients.appointments.GetAppointment(c.ctx(), &bookingv1.GetAppointmentRequest{AppointmentId: c.grant.AppointmentID})
@@ -162,7 +166,7 @@ func (c *call) linkUndo() error {
 
 // linkCalendar sends the visit as a file.
 func (c *call) linkCalendar() error {
-	if c.grant.Books() {
+	if c.grant.AppointmentID == "" {
 		return fault.NotFoundf("appointment")
 	}
 	return c.sendCalendar(c.grant.AppointmentID)
@@ -170,20 +174,20 @@ func (c *call) linkCalendar() error {
 
 // madeLink is a link for a patient, for staff to send.
 type madeLink struct {
-	Link   Field
-	Until  string
-	Books  bool
+	Link Field
+	// Text says what it is good for, and until when.
+	Text   string
 	Return string
 }
 
 // showLink shows a link in full: with the host that the staff's own browser has asked.
-func (c *call) showLink(to, back string, books bool, until time.Time, zone string) error {
+func (c *call) showLink(to, back, key string, until time.Time, zone string) error {
 	scheme := "http://"
 	if c.cfg.Cookies.Secure {
 		scheme = "https://"
 	}
 	field := Field{Kind: "text", Name: "link", Label: c.cat.T("links.label"), Value: scheme + c.r.Host + to}
-	v := c.view(c.cat.T("links.title"), madeLink{Link: field, Books: books, Return: back, Until: c.cat.When(wallTime(until, c.zone(zone)), zone)})
+	v := c.view(c.cat.T("links.title"), madeLink{Link: field, Return: back, Text: c.cat.T(key, "time", c.cat.When(wallTime(until, c.zone(zone)), zone))})
 	v.Back = back
 	return c.show("link_made", v)
 }
@@ -195,7 +199,7 @@ func (s *Site) staffVisitLink(c *call) error {
 		return err
 	}
 	a := got.GetAppointment()
-	return c.showLink(c.visitLink(a), "/staff/appointments/"+a.GetAppointmentId(), false, a.GetEndTime().AsTime().Add(visitLinkTime), a.GetTimeZone())
+	return c.showLink(c.visitLink(a), "/staff/appointments/"+a.GetAppointmentId(), "links.visit", a.GetEndTime().AsTime().Add(visitLinkTime), a.GetTimeZone())
 }
 
 // staffBookLink makes a link by which a patient books a session of a plan.
@@ -212,5 +216,5 @@ func (s *Site) staffBookLink(c *call) error {
 		ClinicID: c.who().ClinicID, PatientID: c.form("patient"), TypeID: c.form("type"), PlanID: c.form("plan"), CourseID: c.form("course"),
 		ExpireTime: until,
 	})
-	return c.showLink(to, address("/staff/book", "patient", c.form("patient")), true, until, clinic.GetTimeZone())
+	return c.showLink(to, address("/staff/book", "patient", c.form("patient")), "links.book", until, clinic.GetTimeZone())
 }

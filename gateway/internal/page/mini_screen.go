@@ -124,13 +124,13 @@ func (c *call) screened(b *bookable, start time.Time, practitioner string) (bool
 	if hold := c.form("hold"); hold != "" { // somebody else may have the time; else it runs out by itself
 		_, _ = c.clients.holds.DeleteHold(c.ctx(), &bookingv1.DeleteHoldRequest{RequestId: c.requestID(), HoldId: hold})
 	}
-	return true, c.showStopped(b, got.GetLevel())
+	return true, c.showStopped(b.clinic, got.GetLevel())
 }
 
 // showStopped says what to do instead of booking. It is the answer to the form itself: an
 // address would tell whoever reads it how the patient is.
-func (c *call) showStopped(b *bookable, level string) error {
-	list := miniScreenNumbers(b.clinic, level)
+func (c *call) showStopped(clinic *directoryv1.Clinic, level string) error {
+	list := miniScreenNumbers(clinic, level)
 	d := miniScreenStop{Numbers: list, Urgent: level == "EMERGENCY_NOW" || level == "URGENT_SAME_DAY"}
 	title := "mini_screen.title_stop"
 	switch level {

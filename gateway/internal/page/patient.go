@@ -58,6 +58,8 @@ type person struct {
 	Suggest []suggestion
 	Next    []visit
 	Past    []visit
+	// Waits is what they wait for, with what is held for them.
+	Waits   []waitLine
 	Courses []courseCard
 	Intake  *intakev1.Intake
 	// Asked is true when a check-in after an injection waits for an answer, Measures when a
@@ -109,6 +111,9 @@ func (c *call) person(p *directoryv1.ActingFor, types []*bookingv1.AppointmentTy
 		return one, err
 	}
 	one.Next, one.Past = c.nextAndPast(all)
+	if one.Waits, err = c.waits(one.ID); err != nil {
+		return one, err
+	}
 	plans, err := c.clients.plans.ListPlans(c.ctx(), &plansv1.ListPlansRequest{PatientId: one.ID, State: "ACTIVE"})
 	if err != nil {
 		return one, err

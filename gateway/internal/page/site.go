@@ -103,6 +103,8 @@ type clients struct {
 	openings       bookingv1.OpeningServiceClient
 	shifts         bookingv1.ShiftServiceClient
 	courses        bookingv1.CourseServiceClient
+	waits          bookingv1.WaitlistServiceClient
+	policies       bookingv1.BookingPolicyServiceClient
 }
 
 // New reads the templates and texts. It fails when one of them is broken or incomplete.
@@ -152,6 +154,8 @@ func New(cfg Config) (*Site, error) {
 			openings:       bookingv1.NewOpeningServiceClient(booking),
 			shifts:         bookingv1.NewShiftServiceClient(booking),
 			courses:        bookingv1.NewCourseServiceClient(booking),
+			waits:          bookingv1.NewWaitlistServiceClient(booking),
+			policies:       bookingv1.NewBookingPolicyServiceClient(booking),
 		},
 	}, nil
 }
@@ -194,6 +198,9 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.arriveRoutes()...)
 	rows = append(rows, s.careRoutes()...)
 	rows = append(rows, s.importRoutes()...)
+	rows = append(rows, s.waitlistRoutes()...)
+	rows = append(rows, s.staffWaitlistRoutes()...)
+	rows = append(rows, s.clinicRuleRoutes()...)
 	rows = append(rows, s.noteRoutes()...)
 	rows = append(rows, s.programmeRoutes()...)
 	rows = append(rows, s.outcomeRoutes()...)

@@ -188,6 +188,7 @@ func (c *call) nav() []link {
 		add("/staff/book", "nav.book")
 		add("/staff/patients", "nav.patients")
 		add("/staff/tasks", "nav.tasks")
+		add(waitlistPath, "waitlist.nav")
 		if c.cfg.Outgoing {
 			add("/staff/outgoing", "nav.outgoing")
 		}
@@ -196,6 +197,8 @@ func (c *call) nav() []link {
 		add("/staff/rules", "nav.rules")
 		add("/staff/reports/intake", "nav.report")
 		add(importPath, "import.nav")
+		add(policyPath, "policy.nav")
+		add(holidaysPath, "holidays.nav")
 	}
 	return links
 }

@@ -1,9 +1,9 @@
-// Package pass makes and reads the links by which a patient sees, moves or cancels a visit, or
-// books the next one of a plan, without signing in.
+// Package pass makes and reads the links by which a patient sees, moves or cancels a visit,
+// books the next one of a plan, or answers an offer of the waitlist, without signing in.
 //
 // A link is a sealed note: what it allows and until when, encrypted and authenticated with a
 // key that only gateways have. It shows nothing of the patient, cannot be changed or made up,
-// and is good for one appointment or one course alone. Nothing is stored, so every gateway of
+// and is good for one appointment, one course or one offer alone. Nothing is stored, so every gateway of
 // a clinic reads the links of every other, and a link that was used before shows how things
 // are now.
 package pass
@@ -33,17 +33,28 @@ type Grant struct {
 	AppointmentID string
 	// TypeID, PlanID and CourseID are what may be booked; empty for a link of a visit.
 	TypeID, PlanID, CourseID string
+	// OfferID is the offer that may be taken or passed on; empty for every other link.
+	OfferID string
 	// ExpireTime is when the link stops working.
 	ExpireTime time.Time
 }
 
 // Books reports whether the link is for booking.
-func (g Grant) Books() bool { return g.AppointmentID == "" }
+func (g Grant) Books() bool { return g.AppointmentID == "" && g.OfferID == "" }
+
+// fields are what is sealed beside the time, in order.
+func (g *Grant) fields() []*string {
+	return []*string{&g.ClinicID, &g.PatientID, &g.AppointmentID, &g.TypeID, &g.PlanID, &g.CourseID, &g.OfferID}
+}
 
 // Subject names whoever acts by the link, for audit rows and holds: the same for every link
 // of the same thing.
 func (g Grant) Subject() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{g.ClinicID, g.PatientID, g.AppointmentID, g.TypeID, g.PlanID, g.CourseID}, "\n")))
+	parts := []string{g.ClinicID, g.PatientID, g.AppointmentID, g.TypeID, g.PlanID, g.CourseID}
+	if g.OfferID != "" { // whoever acts by another link keeps the name that they had
+		parts = append(parts, g.OfferID)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
 	return "link_" + hex.EncodeToString(sum[:10])
 }
 
@@ -71,8 +82,12 @@ func New(key []byte) (*Sealer, error) {
 	return &Sealer{aead}, nil
 }
 
-// version is the first byte of what is sealed, so that a later format can be told from this.
-const version = 1
+// The first byte of what is sealed tells the format: links that were made before offers had
+// links have one field less and still work.
+const (
+	withoutOffer = 1
+	version      = 2
+)
 
 // purpose is authenticated with each link: the key's seals for anything else are no links.
 var purpose = []byte("upright link 1")
@@ -80,9 +95,9 @@ var purpose = []byte("upright link 1")
 // Seal makes the part of a link that says what it allows.
 func (s *Sealer) Seal(g Grant) string {
 	note := binary.AppendVarint([]byte{version}, g.ExpireTime.Unix())
-	for _, field := range []string{g.ClinicID, g.PatientID, g.AppointmentID, g.TypeID, g.PlanID, g.CourseID} {
-		note = binary.AppendUvarint(note, uint64(len(field)))
-		note = append(note, field...)
+	for _, field := range g.fields() {
+		note = binary.AppendUvarint(note, uint64(len(*field)))
+		note = append(note, *field...)
 	}
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, note, purpose)) //nolint:gosec // the AEAD draws its own nonce
 }
@@ -100,7 +115,7 @@ func (s *Sealer) Open(text string, now time.Time) (g Grant, err error) {
 		return Grant{}, ErrBad
 	}
 	note, err := s.aead.Open(nil, nil, sealed, purpose)
-	if err != nil || len(note) == 0 || note[0] != version {
+	if err != nil || len(note) == 0 || note[0] != version && note[0] != withoutOffer {
 		return Grant{}, ErrBad
 	}
 	expire, n := binary.Varint(note[1:])
@@ -108,7 +123,11 @@ func (s *Sealer) Open(text string, now time.Time) (g Grant, err error) {
 		return Grant{}, ErrBad
 	}
 	rest := note[1+n:]
-	for _, field := range []*string{&g.ClinicID, &g.PatientID, &g.AppointmentID, &g.TypeID, &g.PlanID, &g.CourseID} {
+	fields := g.fields()
+	if note[0] == withoutOffer {
+		fields = fields[:len(fields)-1]
+	}
+	for _, field := range fields {
 		size, n := binary.Uvarint(rest)
 		if n <= 0 || size > uint64(len(rest)-n) {
 			return Grant{}, ErrBad

@@ -3,6 +3,7 @@ package pass
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestSealAndOpen(t *testing.T) {
 		s, word := sealer(t, 7), rapid.StringMatching(`[a-z]{0,4}_?[A-Z0-9]{0,26}`)
 		g := Grant{
 			ClinicID: word.Draw(t, "clinic"), PatientID: word.Draw(t, "patient"), AppointmentID: word.Draw(t, "appointment"),
-			TypeID: word.Draw(t, "type"), PlanID: word.Draw(t, "plan"), CourseID: word.Draw(t, "course"),
+			TypeID: word.Draw(t, "type"), PlanID: word.Draw(t, "plan"), CourseID: word.Draw(t, "course"), OfferID: word.Draw(t, "offer"),
 			ExpireTime: now.Add(time.Duration(rapid.IntRange(1, 1e6).Draw(t, "seconds")) * time.Second),
 		}
 		text := s.Seal(g)
@@ -121,4 +122,20 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%q is read as %v", text, g)
 		}
 	})
+}
+
+// TestLinksOfBefore: a link that was made before offers had links still opens.
+func TestLinksOfBefore(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, 7)
+	g := grant
+	note := binary.AppendVarint([]byte{withoutOffer}, g.ExpireTime.Unix())
+	for _, field := range []string{g.ClinicID, g.PatientID, g.AppointmentID, g.TypeID, g.PlanID, g.CourseID} {
+		note = append(binary.AppendUvarint(note, uint64(len(field))), field...)
+	}
+	text := base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, note, purpose))
+	got, err := s.Open(text, now)
+	if err != nil || got != g || got.Subject() != g.Subject() {
+		t.Errorf("opened %v: %v", got, err)
+	}
 }
