@@ -160,7 +160,7 @@ func TestF055SuggestionsTakeTheAgeOfThePainFromTheForm(t *testing.T) {
 			{"pat_chronic", "gt12w", 0, "HEAT BREATHING", "COLD REST_FROM_TRIGGER"},
 			{"pat_grown_chronic", "6to12w", 42, "HEAT BREATHING", "COLD"},
 		} {
-			w.intake.handedIn(c.id, w.clock.Now().AddDate(0, 0, -c.days), map[string]string{"duration": c.duration, "trigger": "heavy_lifting"})
+			w.intake.handedIn(c.id, w.clock.Now().Add(-time.Duration(c.days)*24*time.Hour), map[string]string{"duration": c.duration, "trigger": "heavy_lifting"})
 			got := suggested(c.id, nil)
 			for _, code := range strings.Fields(c.has) {
 				if !strings.Contains(got, " "+code+" ") {

@@ -66,7 +66,12 @@ var seedFacts = []seedFact{
 	{id: "F105", answers: Answers{"age": Num(14), "scoliosis_signs": Multi("rib_prominence_on_bending")}, level: MedicalReferral, rules: []string{"R08"}},
 	{id: "F106", answers: Answers{"scoliosis_signs": Multi("known_curve"), "curve_change": Choice("yes")}, level: MedicalReferral, rules: []string{"R08"}},
 	{id: "F127", answers: Answers{"recent_procedure": Multi("spinal_injection_6w"), "recent_procedure_days": Num(6), "course": Choice("worsening")}, level: UrgentSameDay, rules: []string{"U18"}},
+	{id: "F130", answers: Answers{"nrs": Num(5), "tender_knots": Choice("yes"), "interference": Num(5)}, level: ConservativeCare, suggest: []string{"MASSAGE"}},
+	{id: "F140", answers: Answers{"stiffness": Choice("yes"), "interference": Num(5)}, level: ConservativeCare, suggest: []string{"MANIPULATION"}},
+	{id: "F140 sharp", answers: Answers{"quality": Multi("sharp"), "aggravators": Multi("movement"), "interference": Num(5)}, level: ConservativeCare, suggest: []string{"MANIPULATION"}},
 	{id: "F150", answers: Answers{"recurrent": Choice("yes")}, level: ConservativeCare, suggest: []string{"PHYSIOTHERAPY"}},
+	{id: "F160", answers: Answers{"duration": Choice("2to14d"), "interference": Num(5)}, level: ConservativeCare, suggest: []string{"ACUPUNCTURE"}},
+	{id: "F170", answers: Answers{"interference": Num(5), "phq4_1": Num(2), "phq4_2": Num(2), "phq4_3": Num(2), "phq4_4": Num(1)}, level: ConservativeCare, suggest: []string{"CBT_STRESS"}},
 }
 
 func TestSeedFacts(t *testing.T) {

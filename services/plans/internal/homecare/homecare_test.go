@@ -92,9 +92,20 @@ func TestAged(t *testing.T) {
 		days int
 		want string
 	}{
-		{"lt48h", 0, "lt48h"}, {"lt48h", 1, "lt48h"}, {"lt48h", 2, "2to14d"}, {"lt48h", 13, "2to14d"}, {"lt48h", 14, "2to6w"},
-		{"2to14d", 11, "2to14d"}, {"2to14d", 12, "2to6w"}, {"2to6w", 27, "2to6w"}, {"2to6w", 28, "6to12w"}, {"6to12w", 42, "gt12w"},
-		{"gt12w", 400, "gt12w"}, {"lt48h", -3, "lt48h"}, {"", 9, ""}, {"a clinic's own", 90, "a clinic's own"},
+		{"lt48h", 0, "lt48h"},
+		{"lt48h", 1, "lt48h"},
+		{"lt48h", 2, "2to14d"},
+		{"lt48h", 13, "2to14d"},
+		{"lt48h", 14, "2to6w"},
+		{"2to14d", 11, "2to14d"},
+		{"2to14d", 12, "2to6w"},
+		{"2to6w", 27, "2to6w"},
+		{"2to6w", 28, "6to12w"},
+		{"6to12w", 42, "gt12w"},
+		{"gt12w", 400, "gt12w"},
+		{"lt48h", -3, "lt48h"},
+		{"", 9, ""},
+		{"a clinic's own", 90, "a clinic's own"},
 	} {
 		if got := Aged(c.said, c.days); got != c.want {
 			t.Errorf("%q after %d days: %q, want %q", c.said, c.days, got, c.want)
