@@ -133,3 +133,40 @@ func TestMergeCarriesAnExamination(t *testing.T) {
 		}
 	})
 }
+
+// Two charts that hold the same session count it once when a person links them; when they turn
+// out to be two people's, each has its own again (G04).
+func TestUnmergeTakesBackLinksBetweenTheCharts(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		first := w.external(patient, "2026-12-01")
+		for _, d := range []string{"2026-10-01", "2026-11-01", "2026-12-01"} {
+			w.external("pat_linked", d)
+		}
+		counting := func(id string) int { return len(w.injectionsOf(id)) }
+		w.joined("pat_linked")
+		if n := counting(patient); n != 4 {
+			t.Fatalf("%d count before a person links them, want 4", n)
+		}
+		var twin *plansv1.Injection
+		for _, i := range w.injectionsOf(patient) {
+			if i.GetLocalDate() == "2026-12-01" && i.GetInjectionId() != first.GetInjectionId() {
+				twin = i
+			}
+		}
+		_, err := w.injections.AmendInjection(w.physician(), &plansv1.AmendInjectionRequest{
+			PatientId: patient, InjectionId: twin.GetInjectionId(), Etag: twin.GetEtag(), Action: "LINK_DUPLICATE", DuplicateOf: first.GetInjectionId(), Reason: "one session",
+		})
+		if err != nil || counting(patient) != 3 {
+			t.Fatalf("linked: %d count, %v", counting(patient), err)
+		}
+		w.parted("pat_linked")
+		if a, b := counting(patient), counting("pat_linked"); a != 1 || b != 3 {
+			t.Errorf("parted: %d and %d count, want 1 and 3", a, b)
+		}
+		check, err := w.injections.CheckInjection(w.reception(), &plansv1.CheckInjectionRequest{PatientId: "pat_linked", Date: "2027-01-10"})
+		if err != nil || check.GetAllowed() || check.GetNextEligibleDate() != "2027-04-01" {
+			t.Errorf("the twin's fourth: %v, %v", check, err)
+		}
+	})
+}

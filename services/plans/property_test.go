@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -97,24 +98,35 @@ func TestCheckAgreesWithBruteForce(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				n++
 				id, twin := fmt.Sprintf("pat_brute%d", n), fmt.Sprintf("pat_brute%d_twin", n)
-				var spans []span
+				own, theirs := map[string]span{}, map[string]span{} // what counts, by injection
 				merged := false
-				for range rapid.IntRange(0, 6).Draw(t, "records") {
+				for range rapid.IntRange(0, 7).Draw(t, "records") {
 					s, counts, q := drawRecord(t)
 					q.PatientId = id
-					if rapid.IntRange(0, 3).Draw(t, "twin") == 0 {
-						q.PatientId, merged = twin, true
+					side := own
+					if rapid.IntRange(0, 2).Draw(t, "twin") == 0 {
+						q.PatientId, side, merged = twin, theirs, true
 					}
-					w.recorded(q)
-					if counts {
-						spans = append(spans, s)
+					if made := w.recorded(q); counts {
+						side[made.GetInjectionId()] = s
 					}
 				}
-				if merged {
-					w.dir.tell(w.t, &directoryv1.PatientMerged{ClinicId: clinic, SurvivingPatientId: id, MergedPatientId: twin})
+				tell := func(m proto.Message) {
+					w.dir.tell(w.t, m)
 					w.heard(w.dir.producer)
 				}
-				w.agrees(t, id, spans, drawDate(t, "candidate"))
+				if !merged {
+					w.agrees(t, id, own, drawDate(t, "candidate"))
+					return
+				}
+				tell(&directoryv1.PatientMerged{ClinicId: clinic, SurvivingPatientId: id, MergedPatientId: twin})
+				both := maps.Clone(own)
+				maps.Copy(both, theirs)
+				w.agrees(t, id, both, drawDate(t, "candidate"))
+				w.agrees(t, twin, both, drawDate(t, "candidate of the twin"))
+				tell(&directoryv1.PatientUnmerged{ClinicId: clinic, SurvivingPatientId: id, RestoredPatientId: twin})
+				w.agrees(t, id, own, drawDate(t, "candidate after"))
+				w.agrees(t, twin, theirs, drawDate(t, "candidate of the twin after"))
 			})
 		})
 	}
@@ -136,9 +148,23 @@ func drawRecord(t *rapid.T) (span, bool, *plansv1.RecordInjectionRequest) {
 	return s, slices.Contains(countingStates, q.GetState()) && (q.GetKind() == "" || q.GetKind() == "FACET_JOINT_INJECTION"), q
 }
 
-// agrees compares the check with trying every day.
-func (w *world) agrees(t *rapid.T, id string, spans []span, date civil.Date) {
-	got, err := w.injections.CheckInjection(w.reception(), &plansv1.CheckInjectionRequest{PatientId: id, Date: date.String()})
+// agrees compares the check with trying every day: of one more, and of one that moves.
+func (w *world) agrees(t *rapid.T, id string, counting map[string]span, date civil.Date) {
+	w.agreesWithout(t, id, counting, "", date)
+	if len(counting) > 0 {
+		moving := rapid.SampledFrom(slices.Sorted(maps.Keys(counting))).Draw(t, "moving")
+		w.agreesWithout(t, id, counting, moving, date)
+	}
+}
+
+func (w *world) agreesWithout(t *rapid.T, id string, counting map[string]span, moving string, date civil.Date) {
+	var spans []span
+	for _, of := range slices.Sorted(maps.Keys(counting)) {
+		if of != moving {
+			spans = append(spans, counting[of])
+		}
+	}
+	got, err := w.injections.CheckInjection(w.reception(), &plansv1.CheckInjectionRequest{PatientId: id, Date: date.String(), MovingInjectionId: moving})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +213,7 @@ func TestNoSequenceExceedsALimit(t *testing.T) {
 						w.active(id, "physiotherapy", &plansv1.CourseSpec{CourseId: "physiotherapy", Sessions: 8}))
 				}
 				t.Repeat(map[string]func(*rapid.T){
-					"claim": m.claim, "move": m.move, "book": m.book, "end": m.end, "external": m.external, "give": m.give,
+					"start": m.start, "claim": m.claim, "move": m.move, "book": m.book, "end": m.end, "external": m.external, "give": m.give,
 					"strike": m.strike, "merge": m.merge, "check": m.check,
 				})
 				m.check(t)
@@ -333,6 +359,33 @@ func (m *machine) give(t *rapid.T) {
 	_, err := m.w.injections.RecordInjection(m.w.physician(), q)
 	if err != nil && !fault.Is(err, "ALREADY_RECORDED") && !fault.Is(err, "INVALID_ARGUMENT") {
 		t.Fatalf("give: %v", err)
+	}
+}
+
+// start asks for a booked injection in its own place, as booking does before the needle. It is
+// refused for the limit only when an issue of the limit is open: the booking was granted.
+func (m *machine) start(t *rapid.T) {
+	c := m.draw(t, "BOOKED")
+	if c == nil || c.request.GetDiscipline().String() != "DISCIPLINE_FACET_JOINT_INJECTION" {
+		return
+	}
+	m.w.heard(m.w.booking.producer)
+	r := proto.CloneOf(c.request)
+	s := r.GetSessions()[0]
+	s.ReplacesEntitlementId, s.EntitlementId = s.GetEntitlementId(), s.GetEntitlementId()+"_start"
+	got, err := m.w.entitlements.CheckSessions(m.w.asBooking(), &plansv1.CheckSessionsRequest{Claim: r})
+	if fault.Is(err, "NOT_FOUND") { // the plan went back to the other person
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetVerdicts()[0].GetReason() != "INJECTION_LIMIT" {
+		return
+	}
+	issue := func(i *plansv1.Issue) bool { return i.GetRule() == "INJECTION_LIMIT" }
+	if !slices.ContainsFunc(m.w.open(r.GetPatientId()), issue) {
+		t.Fatalf("the start of %v is refused and no issue is open", s)
 	}
 }
 

@@ -138,6 +138,9 @@ func (a *App) onUnmerged(ctx context.Context, tx *sqldb.Tx, m *directoryv1.Patie
 		if err != nil {
 			return err
 		}
+		if err := a.unlinkStrangers(ctx, tx, head); err != nil {
+			return err
+		}
 		if err := a.raiseStanding(ctx, tx, head); err != nil {
 			return err
 		}
@@ -146,6 +149,32 @@ func (a *App) onUnmerged(ctx context.Context, tx *sqldb.Tx, m *directoryv1.Patie
 			return err
 		}
 		if err := a.reassess(ctx, tx, head, gate.Blocks, known[id], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlinkStrangers takes back that a record of the person repeats one that is another person's
+// since the merge was undone: by itself it counts again.
+func (a *App) unlinkStrangers(ctx context.Context, tx *sqldb.Tx, head store.Head) error {
+	entries, err := store.Injections(tx, head.ClinicID, head.PatientID)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		own := func(o store.Entry) bool { return o.InjectionID == e.DuplicateOf }
+		if e.DuplicateOf == "" || slices.ContainsFunc(entries, own) {
+			continue
+		}
+		e.DuplicateOf = ""
+		if err := store.UpdateEntry(tx, &e); err != nil {
+			return err
+		}
+		if err := a.amendCheckIns(tx, head, e); err != nil {
+			return err
+		}
+		if err := a.tellRecorded(ctx, tx, head, e); err != nil {
 			return err
 		}
 	}
