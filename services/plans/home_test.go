@@ -363,6 +363,42 @@ func TestF133Aftercare(t *testing.T) {
 	})
 }
 
+// Clinical reference 2.4: with diabetes the patient is asked to check the blood sugar on the day
+// of an injection and the three days after.
+func TestGlucoseIsCheckedAfterAnInjection(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.intake.say(t, patient, "diabetes", "controlled")
+		w.recorded(complete(patient, "2027-01-04"))
+		told := func() string {
+			t.Helper()
+			got, err := w.home().ListAftercare(w.patient(), &plansv1.ListAftercareRequest{PatientId: patient})
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes := ""
+			for _, m := range got.GetMessages() {
+				codes += m.GetCode() + " "
+			}
+			return codes
+		}
+		for _, c := range []struct {
+			days int
+			want string
+		}{{0, "TWO_KINDS_OF_RELIEF GLUCOSE_CHECK "}, {2, "TWO_KINDS_OF_RELIEF GLUCOSE_CHECK "}, {3, "GLUCOSE_CHECK "}, {4, ""}} {
+			w.clock.Set(start.Add(time.Duration(c.days) * 24 * time.Hour))
+			if got := told(); got != c.want {
+				t.Errorf("%d days after: %q, want %q", c.days, got, c.want)
+			}
+		}
+		w.clock.Set(start)
+		w.intake.say(t, patient, "diabetes", "none")
+		if got := told(); got != "TWO_KINDS_OF_RELIEF " {
+			t.Errorf("without diabetes: %q", got)
+		}
+	})
+}
+
 // A programme is the patient's own; reception sees none.
 func TestHomeProgrammesAreThePatients(t *testing.T) {
 	t.Parallel()

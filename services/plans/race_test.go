@@ -132,6 +132,45 @@ func TestOneSessionLeftAnd50Claims(t *testing.T) {
 	})
 }
 
+// A plan of 24 sessions, three a week for eight weeks, is claimed in one call: all of them or,
+// with one day too many in a week, none.
+func TestTwentyFourSessionsInOneCall(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		p := w.active(patient, "physiotherapy", &plansv1.CourseSpec{CourseId: "physiotherapy", Sessions: 24})
+		var sessions []*plansv1.SessionClaim
+		for n := range 24 { // Monday, Wednesday and Friday
+			sessions = append(sessions, session(n, daysAfter("2027-01-04", 7*(n/3)+2*(n%3))))
+		}
+		crowded := claimOf(p, sessions...)
+		last := crowded.GetSessions()[23]
+		crowded.Sessions[23] = session(23, daysAfter("2027-01-04", 5)) // a fourth in the first week
+		_, err := w.claim(crowded)
+		if f := refused(t, err, "PLAN_FREQUENCY"); f.Facts["next_eligible_date"] == "" || w.rows(`SELECT count(*) FROM ledger`) != 0 {
+			t.Errorf("facts %v", f.Facts)
+		}
+		whole := claimOf(p, append(sessions[:23:23], last)...)
+		for range 2 { // the same call again gets the same answer
+			got, err := w.claim(whole)
+			if err != nil || len(got) != 24 {
+				t.Fatalf("%d sessions, %v", len(got), err)
+			}
+			for i, e := range got {
+				if e.GetEntitlementId() != whole.GetSessions()[i].GetEntitlementId() || e.GetState() != plansv1.Entitlement_STATE_HELD {
+					t.Errorf("session %d: %v", i, e)
+				}
+			}
+		}
+		_, err = w.claim(claimOf(p, session(99, "2027-03-05")))
+		if f := refused(t, err, "PLAN_LIMIT"); f.Facts["rule"] != "SESSIONS" {
+			t.Errorf("facts %v", f.Facts)
+		}
+		if n := w.rows(`SELECT count(*) FROM ledger`); n != 24 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
 // N04: a merge and a booking at once. Whoever is first, no window of the person holds four
 // without an open issue.
 func TestMergeAndClaimAtOnce(t *testing.T) {

@@ -222,11 +222,9 @@ type AftercareMessage struct {
 	Date civil.Date
 }
 
-// aftercareDays is for how many days after a session its message is shown.
-const aftercareDays = 2
-
 // ListAftercare gives what a patient is told after the sessions of the last days (F129, F133):
-// from the moment that a session is marked as delivered.
+// from the moment that a session is marked as delivered. What is only for patients of whom
+// something is known is told to all while intake cannot be asked.
 func (a *App) ListAftercare(ctx context.Context, patientID string) ([]AftercareMessage, error) {
 	p, clinicID, err := caller(ctx, "")
 	if err != nil {
@@ -248,11 +246,11 @@ func (a *App) ListAftercare(ctx context.Context, patientID string) ([]AftercareM
 			return err
 		}
 		for _, e := range entries {
-			if !delivered(e) || e.LocalDate.After(today) || e.LocalDate.DaysUntil(today) > aftercareDays {
+			if !delivered(e) || e.LocalDate.After(today) {
 				continue
 			}
 			for _, c := range a.cfg.Home.Aftercare {
-				if c.Discipline == e.Discipline {
+				if c.Discipline == e.Discipline && e.LocalDate.DaysUntil(today) <= c.Days {
 					out = append(out, AftercareMessage{c, e.LocalDate})
 				}
 			}
@@ -261,6 +259,11 @@ func (a *App) ListAftercare(ctx context.Context, patientID string) ([]AftercareM
 	})
 	if err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(out, func(m AftercareMessage) bool { return m.When != nil }) {
+		if cond, err := a.asks.Conditions(ctx, clinicID, survivor); err == nil {
+			out = slices.DeleteFunc(out, func(m AftercareMessage) bool { return !m.Of(homecare.Known(cond.Answers)) })
+		}
 	}
 	slices.SortStableFunc(out, func(x, y AftercareMessage) int { return y.Date.Compare(x.Date) })
 	return out, a.logRead(ctx, p, "home.aftercare", survivor, survivor)

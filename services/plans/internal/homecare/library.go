@@ -158,8 +158,23 @@ type Aftercare struct {
 	Code          string `json:"code"`
 	Discipline    string `json:"discipline"`
 	WithinMinutes int    `json:"within_minutes"`
-	Text          string `json:"text"`
-	Source        string `json:"source"`
+	// Days is for how many days after the session's it is shown.
+	Days int `json:"days"`
+	// When says for which patients it is; nil is for all.
+	When   *Fact  `json:"when,omitempty"`
+	Text   string `json:"text"`
+	Source string `json:"source"`
+}
+
+// Fact is something known of a patient: an answer that is one of some.
+type Fact struct {
+	Question string   `json:"fact"`
+	Values   []string `json:"values"`
+}
+
+// Of reports whether the message is for a patient of whom that is known.
+func (a Aftercare) Of(k Known) bool {
+	return a.When == nil || slices.ContainsFunc(k[a.When.Question], func(v string) bool { return slices.Contains(a.When.Values, v) })
 }
 
 // Library is everything that a home programme may be made of.
