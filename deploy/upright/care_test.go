@@ -41,6 +41,7 @@ func TestCare(t *testing.T) {
 	h := buildHouse(t, s.base, s.admin)
 	t.Run("medicines", func(t *testing.T) { careMedicines(t, h) })
 	t.Run("referrals", func(t *testing.T) { careReferrals(t, s, h) })
+	t.Run("examinations", func(t *testing.T) { careExaminations(t, h) })
 	t.Run("pages", func(t *testing.T) { carePages(t, s, h) })
 	t.Run("notes", func(t *testing.T) { careNotes(t, s, h) })
 	t.Run("outcomes", func(t *testing.T) { careOutcomes(t, s, h) })

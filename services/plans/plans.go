@@ -4,8 +4,9 @@
 // Owns: templates, plans and their courses, entitlements, the injection ledger, medicines,
 // referrals, issues, the pain diary, outcomes, notes, examinations, home programmes.
 //
-// Asks: booking what became of a claim; directory for patients, practitioners and clinics;
-// intake for what is known against kinds of care.
+// Asks: booking what became of a claim, and tells it what an examination forbids; directory
+// for patients, practitioners and clinics; intake for what is known against kinds of care and
+// how a pain came.
 //
 // Emits: PlanActivated, PlanChanged, PlanClosed, SessionsClaimed, SessionsConfirmed,
 // SessionsReleased, SessionsWithdrawn, InjectionRecorded, IssueRaised, IssueResolved,

@@ -387,8 +387,8 @@ const (
 // ExaminationService keeps structured examinations.
 type ExaminationServiceClient interface {
 	// RecordExamination keeps an examination and draws the consequences: an abnormal
-	// neurological one forbids manual and needle care until it is cleared, a curve of 7 degrees
-	// raises an issue for a referral.
+	// neurological one forbids manual and needle care, under a plan or without one, until it is
+	// cleared, a curve of 7 degrees raises an issue for a referral.
 	RecordExamination(ctx context.Context, in *RecordExaminationRequest, opts ...grpc.CallOption) (*RecordExaminationResponse, error)
 	// ClearExamination lifts what an examination forbids. PROFESSION_REQUIRED
 	// (PERMISSION_DENIED) unless by a physician, physiotherapist or chiropractor;
@@ -443,8 +443,8 @@ func (c *examinationServiceClient) ListExaminations(ctx context.Context, in *Lis
 // ExaminationService keeps structured examinations.
 type ExaminationServiceServer interface {
 	// RecordExamination keeps an examination and draws the consequences: an abnormal
-	// neurological one forbids manual and needle care until it is cleared, a curve of 7 degrees
-	// raises an issue for a referral.
+	// neurological one forbids manual and needle care, under a plan or without one, until it is
+	// cleared, a curve of 7 degrees raises an issue for a referral.
 	RecordExamination(context.Context, *RecordExaminationRequest) (*RecordExaminationResponse, error)
 	// ClearExamination lifts what an examination forbids. PROFESSION_REQUIRED
 	// (PERMISSION_DENIED) unless by a physician, physiotherapist or chiropractor;
