@@ -4,28 +4,72 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
-
-	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
-// browse gives a tab of a real browser, with JavaScript or without.
-func browse(t *testing.T, scripts bool, width, height int64) context.Context {
+// browser is the one that all tests share: each has a session of its own in it.
+var browser struct {
+	sync.Mutex
+	ctx  context.Context
+	stop func()
+}
+
+// sharedBrowser starts the browser for the first who asks, and again should it have ended.
+func sharedBrowser(t *testing.T) context.Context {
 	t.Helper()
 	path := os.Getenv("UPRIGHT_TEST_CHROMIUM")
 	if path == "" {
 		t.Fatal("no browser for the test: run `make test`, or set UPRIGHT_TEST_CHROMIUM to the path of a Chromium")
 	}
+	browser.Lock()
+	defer browser.Unlock()
+	if browser.ctx != nil && browser.ctx.Err() == nil {
+		return browser.ctx
+	}
+	stopBrowser()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(startTimeout))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	process, stop := chromedp.NewExecAllocator(context.Background(), options...) // it outlives the test
+	ctx, _ := chromedp.NewContext(process)
+	if err := chromedp.Run(ctx); err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	browser.ctx, browser.stop = ctx, stop
+	return ctx
+}
+
+// stopBrowser ends the browser, if there was one, and waits for it.
+func stopBrowser() {
+	if browser.stop != nil {
+		browser.stop()
+	}
+}
+
+// browse gives a tab of a real browser, with JavaScript or without, that shares nothing with
+// those of other tests.
+func browse(t *testing.T, scripts bool, width, height int64) context.Context {
+	t.Helper()
+	shared := sharedBrowser(t)
+	commands := cdp.WithExecutor(shared, chromedp.FromContext(shared).Browser)
+	session, err := target.CreateBrowserContext().Do(commands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(session).Do(commands) })
+	tab, err := target.CreateTarget("about:blank").WithBrowserContextID(session).WithNewWindow(true).Do(commands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := chromedp.NewContext(shared, chromedp.WithTargetID(tab))
 	t.Cleanup(stop)
-	ctx, stopTab := chromedp.NewContext(ctx)
-	t.Cleanup(stopTab)
 	if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, height), emulation.SetScriptExecutionDisabled(!scripts)); err != nil {
 		t.Fatal(err)
 	}
@@ -77,31 +121,16 @@ func login(t *testing.T, p *program, role string) account {
 	return account{}
 }
 
-// demoDay is the next day in London, from tomorrow on, on which somebody works: the small
-// demo's diary has a week.
-func demoDay(t *testing.T) string {
-	t.Helper()
-	london, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		t.Fatal(err)
-	}
-	day := civil.Of(time.Now(), london).AddDays(1)
-	for day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
-		day = day.AddDays(1)
-	}
-	return day.String()
-}
-
 // TestPagesInABrowser starts the demo as a newcomer would and uses it in a real browser: the
 // patient's and the staff's pages with JavaScript switched off, the diary with it.
 func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
+	p := start(t, nil, "upright", "demo", "--scale", "small", "--time-zone", site.String(), "--listen", "127.0.0.1:0", "--json", "--log-level", "warn")
 	t.Run("reception sees the day and an appointment", func(t *testing.T) {
 		ctx := browse(t, false, 1200, 900)
 		var body string
 		do(t, ctx, "sign in", signInPage(p.Address, login(t, p, "reception")))
-		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay(t)), chromedp.WaitVisible(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery),
+		do(t, ctx, "the day", chromedp.Navigate(p.Address+"/staff/day?date="+demoDay()), chromedp.WaitVisible(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery),
 			follow(chromedp.Click(`main a[href^="/staff/appointments/"]`, chromedp.ByQuery)), chromedp.WaitVisible("h1", chromedp.ByQuery), chromedp.Text("main", &body, chromedp.ByQuery))
 		if !strings.Contains(body, "Cancel") {
 			t.Errorf("the appointment's page offers no way to cancel:\n%s", body)

@@ -2,21 +2,23 @@ package main
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
 // invented is the demo clinic that tests start from: seeded once, then copied for each, since
-// seeding takes longer than most of them. Patients were sent links to forms in it.
+// seeding takes longer than most of them. It is where it is about noon. Patients were sent links
+// to forms in it.
 type invented struct {
 	dir      string
 	accounts []account
 	forms    []begun
 }
-
-// inventedForms is how many forms wait in the invented clinic.
-const inventedForms = 10
 
 var demos struct {
 	sync.Mutex
@@ -40,8 +42,8 @@ func inventedClinic(t *testing.T) *invented {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, nil, "upright", "demo", "--scale", "small", "--data", dir, "--listen", "127.0.0.1:0", "--address-rate=-1", "--json", "--log-level", "warn")
-	made := &invented{dir: dir, accounts: p.Accounts, forms: beginForms(t, p, inventedForms)}
+	p := start(t, nil, "upright", "demo", "--scale", "small", "--time-zone", site.String(), "--data", dir, "--listen", "127.0.0.1:0", "--address-rate=-1", "--json", "--log-level", "warn")
+	made := &invented{dir: dir, accounts: p.Accounts, forms: beginForms(t, p, formsBegun())}
 	p.stop()
 	demos.made = made
 	return made
@@ -65,6 +67,19 @@ func (i *invented) serve(t *testing.T, limits ...string) *program {
 	p := start(t, nil, "upright", append([]string{"serve", "--data", i.dir, "--listen", "127.0.0.1:0", "--json", "--log-level", "warn"}, limits...)...)
 	p.Accounts = i.accounts
 	return p
+}
+
+// ourTime is what pages call the time at the site.
+func ourTime() string { return path.Base(site.String()) + " time" }
+
+// demoDay is the next day, from tomorrow on, on which somebody works: the invented clinic's diary
+// has a week.
+func demoDay() string {
+	day := civil.Of(time.Now(), site).AddDays(1)
+	for day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
+		day = day.AddDays(1)
+	}
+	return day.String()
 }
 
 // unlimited are the settings of a clinic that may be asked as much as a test likes.

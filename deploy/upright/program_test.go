@@ -63,6 +63,7 @@ var (
 func TestMain(m *testing.M) {
 	syscall.Umask(0o077) // keys that others may read are not taken, and tests copy some
 	code := m.Run()
+	stopBrowser()
 	if dir, err := binaries(); err == nil || dir != "" {
 		_ = os.RemoveAll(dir)
 	}

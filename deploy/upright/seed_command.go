@@ -15,6 +15,7 @@ import (
 type seeding struct {
 	Scale string `help:"How big: small, clinic, year or large (50 practitioners, 100,000 appointments)." enum:"small,clinic,year,large" default:"clinic"`
 	Seed  uint64 `help:"Number that everything invented follows from." default:"1"`
+	Zone  string `help:"IANA time zone of the clinic." name:"time-zone" default:"Europe/London"`
 }
 
 type seedCommand struct {
@@ -58,7 +59,7 @@ func (s seeding) fill(ctx context.Context, c *clinic, slug string) ([]seed.Accou
 	}
 	seeder := seed.Seeder{
 		Own: own, Person: edge, Size: seed.Sizes[s.Scale], Number: s.Seed, Now: clock.System.Now(),
-		Slug: slug, Name: "Demo Clinic", Zone: "Europe/London",
+		Slug: slug, Name: "Demo Clinic", Zone: s.Zone,
 	}
 	return seeder.Run(ctx)
 }
