@@ -214,11 +214,29 @@ func TestLateFactFlagsBookings(t *testing.T) {
 		}
 		_, err := w.claim(claimOf(p, session(4, "2027-06-01")))
 		refused(t, err, "INJECTION_LIMIT")
+		waiting := func() int {
+			return w.rows(`SELECT count(*) FROM outgoing WHERE kind = 'BOOKING_REVIEW' AND patient_id = $1 AND state = 'WAITING'`, patient)
+		}
+		if n := waiting(); n != 3 {
+			t.Errorf("%d messages wait for the patient, want one for each booking", n)
+		}
 		// The third was only held when the fact came: booking hears of it again once it knows it.
 		w.booking.book(fact(r, r.GetSessions()[2]))
 		w.heard(w.booking.producer)
 		if again := w.raised(); len(again) != 2 || again[1].GetIssueId() != want.GetIssueId() {
 			t.Errorf("events %v", again)
+		}
+		w.booking.cancel(fact(r, r.GetSessions()[2]))
+		w.heard(w.booking.producer)
+		if n := waiting(); n != 2 {
+			t.Errorf("one is cancelled: %d messages wait", n)
+		}
+		issue := w.open(patient)[0]
+		_, err = w.issues.ResolveIssue(w.physician(), &plansv1.ResolveIssueRequest{
+			IssueId: issue.GetIssueId(), Etag: issue.GetEtag(), Resolution: "ACCEPTED", Reason: "looked at",
+		})
+		if err != nil || waiting() != 0 {
+			t.Errorf("decided: %d messages wait, %v", waiting(), err)
 		}
 	})
 }

@@ -171,6 +171,9 @@ func (a *App) consequences(ctx context.Context, tx *sqldb.Tx, head store.Head, e
 	case contradicts(e):
 		return raiseContradiction(ctx, tx, head, e)
 	case e.State == Released || e.State == NoShow:
+		if err := store.CancelReviewMessages(tx, head.ClinicID, "", e.AppointmentID); err != nil {
+			return err
+		}
 		return settleMoot(ctx, tx, head, e)
 	case o.Result == OutcomeCompleted:
 		return a.reviewReached(ctx, tx, head, e)

@@ -41,7 +41,7 @@ const (
 // raise opens an issue and tells of it, unless an open one says the same already: then only
 // appointments that it does not name are worth a new one. The person's head must be locked.
 // It returns the id of the issue that says it.
-func raise(ctx context.Context, tx *sqldb.Tx, head store.Head, i store.Issue) (string, error) { //nolint:unparam // the id is what an answer would name
+func raise(ctx context.Context, tx *sqldb.Tx, head store.Head, i store.Issue) (string, error) {
 	open, err := store.OpenIssues(tx, head.ClinicID, head.PatientID)
 	if err != nil {
 		return "", err
@@ -104,7 +104,8 @@ func announceAgain(ctx context.Context, tx *sqldb.Tx, head store.Head, appointme
 	return nil
 }
 
-// raiseOverflow opens the issue of windows that hold too many injections. The entries are
+// raiseOverflow opens the issue of windows that hold too many injections, and lets the patient
+// be told of the bookings concerned. The entries are
 // all of the person's, to find the appointments of the flagged records.
 func raiseOverflow(ctx context.Context, tx *sqldb.Tx, head store.Head, impact injection.Impact, entries []store.Entry) error {
 	if !impact.Overflows() {
@@ -123,6 +124,9 @@ func raiseOverflow(ctx context.Context, tx *sqldb.Tx, head store.Head, impact in
 			}
 		}
 	}
-	_, err := raise(ctx, tx, head, i)
-	return err
+	id, err := raise(ctx, tx, head, i)
+	if err != nil {
+		return err
+	}
+	return store.PutReviewMessages(tx, head.ClinicID, head.PatientID, id, i.Appointments)
 }

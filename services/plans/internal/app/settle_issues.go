@@ -35,6 +35,9 @@ func settleIssues(ctx context.Context, tx *sqldb.Tx, head store.Head, by, resolu
 // tellResolved tells that an issue is open no longer, and of which of its appointments no
 // other open issue of the rule speaks.
 func tellResolved(ctx context.Context, tx *sqldb.Tx, clinicID string, i store.Issue) error {
+	if err := store.CancelReviewMessages(tx, clinicID, i.ID, ""); err != nil {
+		return err
+	}
 	open, err := store.OpenIssues(tx, clinicID, i.PatientID)
 	if err != nil {
 		return err
