@@ -46,6 +46,13 @@ func TestCare(t *testing.T) {
 	t.Run("notes", func(t *testing.T) { careNotes(t, s, h) })
 	t.Run("outcomes", func(t *testing.T) { careOutcomes(t, s, h) })
 	t.Run("programme", func(t *testing.T) { careProgramme(t, s, h) })
+	t.Run("examinations", func(t *testing.T) { careExaminations(t, s, h) })
+	t.Run("injection record", func(t *testing.T) { careInjectionRecord(t, s, h) })
+	t.Run("voids", func(t *testing.T) { careVoids(t, s, h) })
+	t.Run("rules of medicines", func(t *testing.T) { careRules(t, s, h) })
+	t.Run("templates", func(t *testing.T) { careTemplates(t, s, h) })
+	t.Run("the patient's own", func(t *testing.T) { carePatientsOwn(t, s, h) })
+	t.Run("looks", func(t *testing.T) { careLooks(t, s, h) })
 }
 
 // careMedicines: the paths and fields that other programs count on.

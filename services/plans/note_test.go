@@ -11,9 +11,11 @@ import (
 
 	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
+	"github.com/upright-clinic/upright/services/plans"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
 	"github.com/upright-clinic/upright/services/platform/rpc/rpctest"
+	"github.com/upright-clinic/upright/services/platform/sqldb"
 )
 
 func (w *world) notes() plansv1.SessionNoteServiceClient {
@@ -315,4 +317,33 @@ func TestF107ForwardBend(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What an examination may measure is data with its source, for clinicians alone.
+func TestMovements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldb.SQLite, start, plans.Config{})
+	w.run()
+	got, err := w.exams().ListMovements(w.physio(), &plansv1.ListMovementsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetSource() == "" || got.GetBendSource() == "" || got.GetNeuroSource() == "" || got.GetReferDegrees() != 7 || got.GetReferDegreesHighBmi() != 5 || got.GetRecheckDegrees() != 5 || got.GetLimitedPercent() != 75 {
+		t.Errorf("%v", got)
+	}
+	if len(got.GetMovements()) < 10 || len(got.GetNeuroBlocks()) == 0 {
+		t.Errorf("%v", got)
+	}
+	for _, m := range got.GetMovements() {
+		side := ""
+		if m.GetSides() {
+			side = "LEFT"
+		}
+		_, err := w.exams().RecordExamination(w.physio(), &plansv1.RecordExaminationRequest{PatientId: patient, Kind: "RANGE_OF_MOTION", Movements: []*plansv1.MovementRange{
+			{Joint: m.GetJoint(), Movement: m.GetMovement(), Side: side, Degrees: m.GetUsualDegrees()},
+		}})
+		if err != nil {
+			t.Errorf("%v cannot be measured: %v", m, err)
+		}
+	}
 }

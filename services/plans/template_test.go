@@ -165,3 +165,45 @@ func TestBadTemplates(t *testing.T) {
 		t.Errorf("%d templates after refusals", n)
 	}
 }
+
+// A template that is only checked is refused as it would be when kept, and nothing is kept.
+func TestTemplateThatIsOnlyChecked(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		count := func() int {
+			list, err := w.plans.ListPlanTemplates(w.physio(), &plansv1.ListPlanTemplatesRequest{IncludeRetired: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list.GetTemplates())
+		}
+		before := count()
+		got, err := w.plans.CreatePlanTemplate(w.physio(), &plansv1.CreatePlanTemplateRequest{Template: ours(), ValidateOnly: true})
+		if err != nil || got.GetTemplate().GetCourses()[0].GetSessions() != 10 || count() != before {
+			t.Errorf("%v, %v; %d templates, want %d", got, err, count(), before)
+		}
+		bad := ours()
+		bad.Courses[0].Sessions = 30
+		_, err = w.plans.CreatePlanTemplate(w.physio(), &plansv1.CreatePlanTemplateRequest{Template: bad, ValidateOnly: true})
+		if f := fault.From(err); len(f.Fields) == 0 || f.Fields[0].Field != "courses[0].sessions" {
+			t.Errorf("a defect: %v", err)
+		}
+		made, err := w.plans.CreatePlanTemplate(w.physio(), &plansv1.CreatePlanTemplateRequest{Template: ours()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := ours()
+		next.Courses[0].Sessions = 12
+		update := &plansv1.UpdatePlanTemplateRequest{TemplateId: made.GetTemplate().GetTemplateId(), Etag: made.GetTemplate().GetEtag(), Template: next, ValidateOnly: true}
+		if _, err := w.plans.UpdatePlanTemplate(w.physio(), update); err != nil {
+			t.Error(err)
+		}
+		now, err := w.plans.GetPlanTemplate(w.physio(), &plansv1.GetPlanTemplateRequest{TemplateId: made.GetTemplate().GetTemplateId()})
+		if err != nil || now.GetTemplate().GetVersion() != 1 || now.GetTemplate().GetCourses()[0].GetSessions() != 10 {
+			t.Errorf("after a check: %v, %v", now, err)
+		}
+		update.Etag = `"9"`
+		_, err = w.plans.UpdatePlanTemplate(w.physio(), update)
+		refused(t, err, "VERSION_MISMATCH")
+	})
+}

@@ -47,6 +47,10 @@ type care struct {
 	// Notes are the newest, with one's own drafts; MoreNotes is true when there are others.
 	Notes     []noteCard
 	MoreNotes bool
+	// Examinations are the newest and those that forbid something; Kinds can be recorded.
+	Examinations     []*plansv1.Examination
+	MoreExaminations bool
+	Kinds            []string
 	Failed    map[string]bool
 }
 
@@ -118,6 +122,17 @@ func (c *call) work(d *care, patient string, ask func(section string, f func() e
 		d.Programmes, err = c.programmes(patient, d.Trend)
 		return err
 	})
+	ask("examinations", func() error {
+		d.Kinds = examinationKinds
+		got, err := c.examinations().ListExaminations(c.ctx(), &plansv1.ListExaminationsRequest{PatientId: patient})
+		for n, e := range got.GetExaminations() {
+			if n < shownExaminations || e.GetBlocking() {
+				d.Examinations = append(d.Examinations, e)
+			}
+		}
+		d.MoreExaminations = len(got.GetExaminations()) > len(d.Examinations)
+		return err
+	})
 	ask("notes", func() error {
 		got, err := c.notes().ListNotes(c.ctx(), &plansv1.ListNotesRequest{PatientId: patient, PageSize: 5})
 		if err != nil {
@@ -128,6 +143,9 @@ func (c *call) work(d *care, patient string, ask func(section string, f func() e
 		return err
 	})
 }
+
+// shownExaminations is how many examinations the patient's page shows.
+const shownExaminations = 3
 
 // alertsOf are the questions of the form whose answers must be seen first.
 var alertsOf = []string{"anticoagulant", "bleeding_disorder", "pregnancy", "implant", "allergies", "cancer", "bone_risk", "infection_risk", "organ"}
@@ -152,6 +170,11 @@ func (c *call) alerts(d *care, known *clinical) (all []alert) {
 	for _, m := range d.Medicines.GetMedications() {
 		if m.GetBlocked() {
 			all = append(all, alert{Text: c.cat.T("alert.medicine"), Detail: m.GetDrug(), Href: "#medicines", Grave: true})
+		}
+	}
+	for _, e := range d.Examinations {
+		if e.GetBlocking() {
+			all = append(all, alert{Text: c.cat.T("alert.examination"), Detail: say(c.cat, "exam_kind", e.GetKind()), Href: "#examinations", Grave: true})
 		}
 	}
 	for _, t := range d.Steroids {
@@ -244,7 +267,7 @@ func (v *view) About(codes []string) (words []string) {
 			continue
 		}
 		text := code
-		for _, kind := range []string{"reason_code", "target", "discipline"} {
+		for _, kind := range []string{"reason_code", "target", "discipline", "exam_finding"} {
 			if v.Has(kind + "." + code) {
 				text = v.Code(kind, code)
 			}

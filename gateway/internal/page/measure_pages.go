@@ -93,7 +93,8 @@ type measurePage struct {
 	Patient, Plan string
 	Of            []Option
 	Fields        []Field
-	// Numbers are whom to call; none for a measure that is not about mood.
+	// Mood is true for a measure about mood, beside which stands whom to call: Numbers.
+	Mood    bool
 	Numbers []*directoryv1.EmergencyNumber
 	// Done is the answer once it is kept; Help is true when it asks for help.
 	Done *plansv1.Outcome
@@ -115,14 +116,14 @@ func (c *call) measureView(i *plansv1.Instrument, w *wrongs) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := measurePage{Instrument: i, Patient: id, Plan: c.either("plan")}
+	d := measurePage{Instrument: i, Patient: id, Plan: c.either("plan"), Mood: aboutMood(i)}
 	if len(of) > 1 {
 		d.Of = of
 	}
 	if d.Fields, err = c.outcomeFields(w, "measure", id, i); err != nil {
 		return nil, err
 	}
-	if d.Numbers, err = c.helpFor(i); err != nil {
+	if d.Numbers, err = c.helpNumbers(); err != nil {
 		return nil, err
 	}
 	v := c.view(c.measureName(i), d)
@@ -135,13 +136,17 @@ func (c *call) measureName(i *plansv1.Instrument) string {
 	return c.cat.Or("measure_name."+i.GetInstrument(), i.GetName())
 }
 
-// helpFor lists whom to call from a form about mood: nobody reads it right away.
-func (c *call) helpFor(i *plansv1.Instrument) ([]*directoryv1.EmergencyNumber, error) {
-	if i.GetInstrument() != "PHQ4" {
-		return nil, nil
-	}
+// aboutMood reports whether a measure is about mood: nobody reads its answers right away, so
+// whom to call stands beside it.
+func aboutMood(i *plansv1.Instrument) bool { return i.GetInstrument() == "PHQ4" }
+
+// helpNumbers lists whom to call.
+func (c *call) helpNumbers() ([]*directoryv1.EmergencyNumber, error) {
 	clinic, err := c.clinic()
-	return numbers(clinic, "CRISIS", "EMERGENCY"), err
+	if err != nil {
+		return nil, err
+	}
+	return numbers(clinic, "CRISIS", "EMERGENCY"), nil
 }
 
 // meMeasureForm shows the form.
@@ -191,10 +196,10 @@ func (s *Site) meMeasureAnswer(c *call) error {
 func (c *call) measureDone(i *plansv1.Instrument, patient string, o *plansv1.Outcome) error {
 	d := measurePage{Instrument: i, Patient: patient, Done: o}
 	var err error
-	if d.Numbers, err = c.helpFor(i); err != nil {
+	if d.Numbers, err = c.helpNumbers(); err != nil {
 		return err
 	}
-	d.Help = len(d.Numbers) > 0 && (len(o.GetPositive()) > 0 || o.GetBand() == "MODERATE" || o.GetBand() == "SEVERE")
+	d.Help = aboutMood(i) && (len(o.GetPositive()) > 0 || o.GetBand() == "MODERATE" || o.GetBand() == "SEVERE")
 	v := c.view(c.cat.T("measure.thanks"), d)
 	v.Back = address("/me/measures", "patient", patient)
 	return c.show("measure", v)

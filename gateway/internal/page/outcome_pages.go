@@ -15,6 +15,8 @@ func (s *Site) outcomeRoutes() []route.Route {
 	return []route.Route{
 		s.row("GET /staff/patients/{patient_id}/outcomes/new", treating, s.outcomeForm),
 		s.row("POST /staff/patients/{patient_id}/outcomes/new", treating, s.outcomeRecord),
+		s.row("GET /staff/patients/{patient_id}/outcomes", treating, s.outcomeList),
+		s.row("POST /staff/patients/{patient_id}/outcomes/{outcome_id}/void", treating, s.outcomeVoid),
 	}
 }
 

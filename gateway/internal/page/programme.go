@@ -119,8 +119,11 @@ type letterPage struct {
 	Date string
 }
 
-// meLetter shows the letter, to be printed. No diagnosis is in it.
-func (s *Site) meLetter(c *call) error {
+// meLetter shows the letter to its patient.
+func (s *Site) meLetter(c *call) error { return c.letter("/me/programme") }
+
+// letter shows the letter, to be printed. No diagnosis is in it.
+func (c *call) letter(back string) error {
 	l, err := c.homes().GetEmployerLetter(c.ctx(), &plansv1.GetEmployerLetterRequest{ProgrammeId: c.path("programme_id")})
 	if err != nil {
 		return err
@@ -130,6 +133,6 @@ func (s *Site) meLetter(c *call) error {
 		return err
 	}
 	v := c.view(l.GetSubject(), letterPage{l, c.today(clinic).String()})
-	v.Back = "/me/programme"
+	v.Back = back
 	return c.show("letter", v)
 }

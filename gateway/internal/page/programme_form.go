@@ -16,6 +16,8 @@ func (s *Site) programmeRoutes() []route.Route {
 		s.row("GET /staff/patients/{patient_id}/programmes/new", treating, s.programmeForm),
 		s.row("POST /staff/patients/{patient_id}/programmes/new", treating, s.programmeIssue),
 		s.row("POST /staff/patients/{patient_id}/programmes/{programme_id}/end", treating, s.programmeEnd),
+		s.row("GET /staff/patients/{patient_id}/programmes/{programme_id}", treating, s.programmePrint),
+		s.row("GET /staff/patients/{patient_id}/programmes/{programme_id}/letter", treating, s.programmeLetter),
 	}
 }
 
@@ -241,4 +243,32 @@ func (s *Site) programmeEnd(c *call) error {
 		})
 		return err
 	})
+}
+
+// programmePrint shows a programme as the patient reads it, to be printed for them.
+func (s *Site) programmePrint(c *call) error {
+	got, err := c.homes().GetHomeProgramme(c.ctx(), &plansv1.GetHomeProgrammeRequest{ProgrammeId: c.path("programme_id")})
+	if err != nil {
+		return err
+	}
+	if got.GetProgramme().GetPatientId() != c.path("patient_id") {
+		return fault.NotFoundf("home programme")
+	}
+	card, err := c.programme(got.GetProgramme())
+	if err != nil {
+		return err
+	}
+	if card.Letter != "" {
+		card.Letter = c.r.URL.Path + "/letter"
+	}
+	v, err := c.patientTitle("home.print_title", card)
+	if err != nil {
+		return err
+	}
+	return c.show("programme_print", v)
+}
+
+// programmeLetter shows the letter to the employer, to be printed.
+func (s *Site) programmeLetter(c *call) error {
+	return c.letter("/staff/patients/" + c.path("patient_id") + "/programmes/" + c.path("programme_id"))
 }

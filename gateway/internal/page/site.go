@@ -206,6 +206,10 @@ func (s *Site) Routes() []route.Route {
 	rows = append(rows, s.outcomeRoutes()...)
 	rows = append(rows, s.measureRoutes()...)
 	rows = append(rows, s.myMedicineRoutes()...)
+	rows = append(rows, s.injectionRoutes()...)
+	rows = append(rows, s.examinationRoutes()...)
+	rows = append(rows, s.medicineRuleRoutes()...)
+	rows = append(rows, s.templateRoutes()...)
 	return append(rows, s.chartRoutes()...)
 }
 

@@ -196,6 +196,8 @@ func (c *call) nav() []link {
 	if c.is(typev1.Role_ROLE_ADMIN) {
 		add("/staff/rules", "nav.rules")
 		add("/staff/reports/intake", "nav.report")
+		add("/staff/templates", "template.nav")
+		add("/staff/medicine-rules", "medicine_rule.nav")
 		add(importPath, "import.nav")
 		add(policyPath, "policy.nav")
 		add(holidaysPath, "holidays.nav")

@@ -154,6 +154,20 @@ func (s examinationServer) ListExaminations(ctx context.Context, r *plansv1.List
 	return &plansv1.ListExaminationsResponse{Examinations: each(list, encodeExamination)}, nil
 }
 
+func (s examinationServer) ListMovements(ctx context.Context, _ *plansv1.ListMovementsRequest) (*plansv1.ListMovementsResponse, error) {
+	r, err := s.app.ExaminationRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &plansv1.ListMovementsResponse{
+		Movements: each(r.Movements, func(m note.Movement) *plansv1.Movement {
+			return &plansv1.Movement{Joint: m.Joint, Movement: m.Movement, UsualDegrees: int32(m.Usual), Sides: m.Sides}
+		}),
+		LimitedPercent: int32(r.LimitedPercent), Source: r.MovementsSource, ReferDegrees: int32(r.Bend.Refer), ReferDegreesHighBmi: int32(r.Bend.ReferHighBMI),
+		RecheckDegrees: int32(r.Bend.Recheck), BendSource: r.Bend.Source, NeuroBlocks: r.NeuroBlocks, NeuroSource: r.NeuroSource,
+	}, nil
+}
+
 func encodeExamination(e store.Examination) *plansv1.Examination {
 	out := &plansv1.Examination{
 		ExaminationId: e.ID, PatientId: e.PatientID, Kind: e.Kind, LocalDate: e.Date.String(), Findings: e.Findings, Blocking: e.Blocking,

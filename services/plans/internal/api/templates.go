@@ -50,7 +50,7 @@ func (s planServer) CreatePlanTemplate(ctx context.Context, r *plansv1.CreatePla
 	if err != nil {
 		return nil, err
 	}
-	c, made, err := s.app.CreateTemplate(ctx, app.TemplateChange{Template: t, Fingerprint: requestid.Fingerprint(r)})
+	c, made, err := s.app.CreateTemplate(ctx, app.TemplateChange{Template: t, CheckOnly: r.GetValidateOnly(), Fingerprint: requestid.Fingerprint(r)})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s planServer) UpdatePlanTemplate(ctx context.Context, r *plansv1.UpdatePla
 		return nil, err
 	}
 	c, made, err := s.app.UpdateTemplate(ctx, app.TemplateChange{
-		ID: r.GetTemplateId(), Etag: r.GetEtag(), Template: t, Fingerprint: requestid.Fingerprint(r),
+		ID: r.GetTemplateId(), Etag: r.GetEtag(), Template: t, CheckOnly: r.GetValidateOnly(), Fingerprint: requestid.Fingerprint(r),
 	})
 	if err != nil {
 		return nil, err

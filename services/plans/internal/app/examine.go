@@ -33,6 +33,12 @@ func (a *App) ListProcedureCodes(ctx context.Context, discipline string) ([]note
 	return out, err
 }
 
+// ExaminationRules gives what examinations measure, and what they are judged by.
+func (a *App) ExaminationRules(ctx context.Context) (note.Rules, error) {
+	_, _, err := caller(ctx, "")
+	return a.cfg.Notes, err
+}
+
 // ExaminationFact is what was measured.
 type ExaminationFact struct {
 	note.Examination

@@ -70,6 +70,7 @@ type TemplateChange struct {
 	ID          string // empty: a new one
 	Etag        string
 	Template    plan.Template
+	CheckOnly   bool   // nothing is kept
 	Fingerprint []byte // of the request
 }
 
@@ -132,6 +133,9 @@ func (a *App) putTemplate(ctx context.Context, method, id string, c TemplateChan
 	if err != nil {
 		return plan.Catalogue{}, plan.Template{}, err
 	}
+	if c.CheckOnly {
+		return a.checkTemplate(ctx, clinicID, id, next)
+	}
 	var catalogue plan.Catalogue
 	err = a.db.Write(ctx, func(tx *sqldb.Tx) error {
 		kept, _, err := requestid.OnceAs(ctx, tx, method, c.Fingerprint, id, func() error {
@@ -163,6 +167,24 @@ func (a *App) putTemplate(ctx context.Context, method, id string, c TemplateChan
 	}
 	t, _ := catalogue.Template(id)
 	return catalogue, t, nil
+}
+
+// checkTemplate refuses what putTemplate would, and keeps nothing.
+func (a *App) checkTemplate(ctx context.Context, clinicID, id string, next func(now plan.Template, known bool) (plan.Template, error)) (plan.Catalogue, plan.Template, error) {
+	var t plan.Template
+	var c plan.Catalogue
+	err := a.db.Read(ctx, func(tx *sqldb.Tx) error {
+		now, known, err := ownTemplate(tx, clinicID, id)
+		if err != nil {
+			return err
+		}
+		if t, err = next(now, known); err != nil {
+			return err
+		}
+		c = a.cfg.Catalogue
+		return c.CheckTemplate(t)
+	})
+	return c, t, err
 }
 
 // ownTemplate gives a clinic's own template as it stands; false when there is none.

@@ -1259,6 +1259,234 @@ func (x *ListExaminationsResponse) GetExaminations() []*Examination {
 	return nil
 }
 
+// ListMovementsRequest asks for the movements.
+type ListMovementsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMovementsRequest) Reset() {
+	*x = ListMovementsRequest{}
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMovementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMovementsRequest) ProtoMessage() {}
+
+func (x *ListMovementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMovementsRequest.ProtoReflect.Descriptor instead.
+func (*ListMovementsRequest) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_note_service_proto_rawDescGZIP(), []int{20}
+}
+
+// ListMovementsResponse holds them, with the limits that examinations are judged by.
+type ListMovementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The movements, by joint.
+	Movements []*Movement `protobuf:"bytes,1,rep,name=movements,proto3" json:"movements,omitempty"`
+	// Percent of the usual degrees below which a movement is limited.
+	LimitedPercent int32 `protobuf:"varint,2,opt,name=limited_percent,json=limitedPercent,proto3" json:"limited_percent,omitempty"`
+	// Where the usual degrees come from.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Degrees of rotation from which on a curve is referred.
+	ReferDegrees int32 `protobuf:"varint,4,opt,name=refer_degrees,json=referDegrees,proto3" json:"refer_degrees,omitempty"`
+	// The same for a high body mass index.
+	ReferDegreesHighBmi int32 `protobuf:"varint,5,opt,name=refer_degrees_high_bmi,json=referDegreesHighBmi,proto3" json:"refer_degrees_high_bmi,omitempty"`
+	// Degrees from which on a curve is looked at again.
+	RecheckDegrees int32 `protobuf:"varint,6,opt,name=recheck_degrees,json=recheckDegrees,proto3" json:"recheck_degrees,omitempty"`
+	// Where these come from.
+	BendSource string `protobuf:"bytes,7,opt,name=bend_source,json=bendSource,proto3" json:"bend_source,omitempty"`
+	// Care that an abnormal neurological examination forbids until it is cleared.
+	NeuroBlocks []string `protobuf:"bytes,8,rep,name=neuro_blocks,json=neuroBlocks,proto3" json:"neuro_blocks,omitempty"`
+	// Where that comes from.
+	NeuroSource   string `protobuf:"bytes,9,opt,name=neuro_source,json=neuroSource,proto3" json:"neuro_source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMovementsResponse) Reset() {
+	*x = ListMovementsResponse{}
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMovementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMovementsResponse) ProtoMessage() {}
+
+func (x *ListMovementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMovementsResponse.ProtoReflect.Descriptor instead.
+func (*ListMovementsResponse) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_note_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListMovementsResponse) GetMovements() []*Movement {
+	if x != nil {
+		return x.Movements
+	}
+	return nil
+}
+
+func (x *ListMovementsResponse) GetLimitedPercent() int32 {
+	if x != nil {
+		return x.LimitedPercent
+	}
+	return 0
+}
+
+func (x *ListMovementsResponse) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ListMovementsResponse) GetReferDegrees() int32 {
+	if x != nil {
+		return x.ReferDegrees
+	}
+	return 0
+}
+
+func (x *ListMovementsResponse) GetReferDegreesHighBmi() int32 {
+	if x != nil {
+		return x.ReferDegreesHighBmi
+	}
+	return 0
+}
+
+func (x *ListMovementsResponse) GetRecheckDegrees() int32 {
+	if x != nil {
+		return x.RecheckDegrees
+	}
+	return 0
+}
+
+func (x *ListMovementsResponse) GetBendSource() string {
+	if x != nil {
+		return x.BendSource
+	}
+	return ""
+}
+
+func (x *ListMovementsResponse) GetNeuroBlocks() []string {
+	if x != nil {
+		return x.NeuroBlocks
+	}
+	return nil
+}
+
+func (x *ListMovementsResponse) GetNeuroSource() string {
+	if x != nil {
+		return x.NeuroSource
+	}
+	return ""
+}
+
+// Movement is a movement of a joint that can be measured.
+type Movement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Joint, for example THORACIC_SPINE.
+	Joint string `protobuf:"bytes,1,opt,name=joint,proto3" json:"joint,omitempty"`
+	// Movement, for example ROTATION.
+	Movement string `protobuf:"bytes,2,opt,name=movement,proto3" json:"movement,omitempty"`
+	// Degrees that are usual.
+	UsualDegrees int32 `protobuf:"varint,3,opt,name=usual_degrees,json=usualDegrees,proto3" json:"usual_degrees,omitempty"`
+	// True: it is measured on the left and on the right.
+	Sides         bool `protobuf:"varint,4,opt,name=sides,proto3" json:"sides,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Movement) Reset() {
+	*x = Movement{}
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Movement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Movement) ProtoMessage() {}
+
+func (x *Movement) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_plans_v1_note_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Movement.ProtoReflect.Descriptor instead.
+func (*Movement) Descriptor() ([]byte, []int) {
+	return file_upright_plans_v1_note_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Movement) GetJoint() string {
+	if x != nil {
+		return x.Joint
+	}
+	return ""
+}
+
+func (x *Movement) GetMovement() string {
+	if x != nil {
+		return x.Movement
+	}
+	return ""
+}
+
+func (x *Movement) GetUsualDegrees() int32 {
+	if x != nil {
+		return x.UsualDegrees
+	}
+	return 0
+}
+
+func (x *Movement) GetSides() bool {
+	if x != nil {
+		return x.Sides
+	}
+	return false
+}
+
 var File_upright_plans_v1_note_service_proto protoreflect.FileDescriptor
 
 const file_upright_plans_v1_note_service_proto_rawDesc = "" +
@@ -1369,7 +1597,24 @@ const file_upright_plans_v1_note_service_proto_rawDesc = "" +
 	"patient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tpatientId\x12\x1b\n" +
 	"\x04kind\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18(R\x04kind\"]\n" +
 	"\x18ListExaminationsResponse\x12A\n" +
-	"\fexaminations\x18\x01 \x03(\v2\x1d.upright.plans.v1.ExaminationR\fexaminations2\xdd\a\n" +
+	"\fexaminations\x18\x01 \x03(\v2\x1d.upright.plans.v1.ExaminationR\fexaminations\"\x16\n" +
+	"\x14ListMovementsRequest\"\xfc\x02\n" +
+	"\x15ListMovementsResponse\x128\n" +
+	"\tmovements\x18\x01 \x03(\v2\x1a.upright.plans.v1.MovementR\tmovements\x12'\n" +
+	"\x0flimited_percent\x18\x02 \x01(\x05R\x0elimitedPercent\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12#\n" +
+	"\rrefer_degrees\x18\x04 \x01(\x05R\freferDegrees\x123\n" +
+	"\x16refer_degrees_high_bmi\x18\x05 \x01(\x05R\x13referDegreesHighBmi\x12'\n" +
+	"\x0frecheck_degrees\x18\x06 \x01(\x05R\x0erecheckDegrees\x12\x1f\n" +
+	"\vbend_source\x18\a \x01(\tR\n" +
+	"bendSource\x12!\n" +
+	"\fneuro_blocks\x18\b \x03(\tR\vneuroBlocks\x12!\n" +
+	"\fneuro_source\x18\t \x01(\tR\vneuroSource\"w\n" +
+	"\bMovement\x12\x14\n" +
+	"\x05joint\x18\x01 \x01(\tR\x05joint\x12\x1a\n" +
+	"\bmovement\x18\x02 \x01(\tR\bmovement\x12#\n" +
+	"\rusual_degrees\x18\x03 \x01(\x05R\fusualDegrees\x12\x14\n" +
+	"\x05sides\x18\x04 \x01(\bR\x05sides2\xdd\a\n" +
 	"\x12SessionNoteService\x12\x90\x01\n" +
 	"\n" +
 	"CreateNote\x12#.upright.plans.v1.CreateNoteRequest\x1a$.upright.plans.v1.CreateNoteResponse\"7\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02*:\x01*b\x04note\"\x1f/v1/patients/{patient_id}/notes\x12\x84\x01\n" +
@@ -1379,10 +1624,11 @@ const file_upright_plans_v1_note_service_proto_rawDesc = "" +
 	"\vAddAddendum\x12$.upright.plans.v1.AddAddendumRequest\x1a%.upright.plans.v1.AddAddendumResponse\"3\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02&:\x01*b\x04note\"\x1b/v1/notes/{note_id}/addenda\x12x\n" +
 	"\aGetNote\x12 .upright.plans.v1.GetNoteRequest\x1a!.upright.plans.v1.GetNoteResponse\"(\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x1bb\x04note\x12\x13/v1/notes/{note_id}\x12\x84\x01\n" +
 	"\tListNotes\x12\".upright.plans.v1.ListNotesRequest\x1a#.upright.plans.v1.ListNotesResponse\".\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/patients/{patient_id}/notes\x12\x93\x01\n" +
-	"\x12ListProcedureCodes\x12+.upright.plans.v1.ListProcedureCodesRequest\x1a,.upright.plans.v1.ListProcedureCodesResponse\"\"\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/procedure-codes2\xb7\x04\n" +
+	"\x12ListProcedureCodes\x12+.upright.plans.v1.ListProcedureCodesRequest\x1a,.upright.plans.v1.ListProcedureCodesResponse\"\"\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/procedure-codes2\xb7\x05\n" +
 	"\x12ExaminationService\x12\xb3\x01\n" +
 	"\x11RecordExamination\x12*.upright.plans.v1.RecordExaminationRequest\x1a+.upright.plans.v1.RecordExaminationResponse\"E\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x028:\x01*b\vexamination\"&/v1/patients/{patient_id}/examinations\x12\xc7\x01\n" +
-	"\x10ClearExamination\x12).upright.plans.v1.ClearExaminationRequest\x1a*.upright.plans.v1.ClearExaminationResponse\"\\\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02O:\x01*b\vexamination\"=/v1/patients/{patient_id}/examinations/{examination_id}:clear\x12\xa0\x01\n" +
+	"\x10ClearExamination\x12).upright.plans.v1.ClearExaminationRequest\x1a*.upright.plans.v1.ClearExaminationResponse\"\\\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02O:\x01*b\vexamination\"=/v1/patients/{patient_id}/examinations/{examination_id}:clear\x12~\n" +
+	"\rListMovements\x12&.upright.plans.v1.ListMovementsRequest\x1a'.upright.plans.v1.ListMovementsResponse\"\x1c\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/movements\x12\xa0\x01\n" +
 	"\x10ListExaminations\x12).upright.plans.v1.ListExaminationsRequest\x1a*.upright.plans.v1.ListExaminationsResponse\"5\xaa\xbb\x18\x03\x12\x01\x03\x82\xd3\xe4\x93\x02(\x12&/v1/patients/{patient_id}/examinationsB\xd3\x01\n" +
 	"\x14com.upright.plans.v1B\x10NoteServiceProtoP\x01ZGgithub.com/upright-clinic/upright/proto/gen/go/upright/plans/v1;plansv1\xa2\x02\x03UPX\xaa\x02\x10Upright.Plans.V1\xca\x02\x10Upright\\Plans\\V1\xe2\x02\x1cUpright\\Plans\\V1\\GPBMetadata\xea\x02\x12Upright::Plans::V1b\x06proto3"
 
@@ -1398,7 +1644,7 @@ func file_upright_plans_v1_note_service_proto_rawDescGZIP() []byte {
 	return file_upright_plans_v1_note_service_proto_rawDescData
 }
 
-var file_upright_plans_v1_note_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_upright_plans_v1_note_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_upright_plans_v1_note_service_proto_goTypes = []any{
 	(*CreateNoteRequest)(nil),          // 0: upright.plans.v1.CreateNoteRequest
 	(*CreateNoteResponse)(nil),         // 1: upright.plans.v1.CreateNoteResponse
@@ -1420,52 +1666,58 @@ var file_upright_plans_v1_note_service_proto_goTypes = []any{
 	(*ClearExaminationResponse)(nil),   // 17: upright.plans.v1.ClearExaminationResponse
 	(*ListExaminationsRequest)(nil),    // 18: upright.plans.v1.ListExaminationsRequest
 	(*ListExaminationsResponse)(nil),   // 19: upright.plans.v1.ListExaminationsResponse
-	(*SessionNote)(nil),                // 20: upright.plans.v1.SessionNote
-	(*ProcedureCode)(nil),              // 21: upright.plans.v1.ProcedureCode
-	(*MovementRange)(nil),              // 22: upright.plans.v1.MovementRange
-	(*ForwardBend)(nil),                // 23: upright.plans.v1.ForwardBend
-	(*Neuro)(nil),                      // 24: upright.plans.v1.Neuro
-	(*Examination)(nil),                // 25: upright.plans.v1.Examination
+	(*ListMovementsRequest)(nil),       // 20: upright.plans.v1.ListMovementsRequest
+	(*ListMovementsResponse)(nil),      // 21: upright.plans.v1.ListMovementsResponse
+	(*Movement)(nil),                   // 22: upright.plans.v1.Movement
+	(*SessionNote)(nil),                // 23: upright.plans.v1.SessionNote
+	(*ProcedureCode)(nil),              // 24: upright.plans.v1.ProcedureCode
+	(*MovementRange)(nil),              // 25: upright.plans.v1.MovementRange
+	(*ForwardBend)(nil),                // 26: upright.plans.v1.ForwardBend
+	(*Neuro)(nil),                      // 27: upright.plans.v1.Neuro
+	(*Examination)(nil),                // 28: upright.plans.v1.Examination
 }
 var file_upright_plans_v1_note_service_proto_depIdxs = []int32{
-	20, // 0: upright.plans.v1.CreateNoteResponse.note:type_name -> upright.plans.v1.SessionNote
-	20, // 1: upright.plans.v1.UpdateNoteResponse.note:type_name -> upright.plans.v1.SessionNote
-	20, // 2: upright.plans.v1.SignNoteResponse.note:type_name -> upright.plans.v1.SessionNote
-	20, // 3: upright.plans.v1.AddAddendumResponse.note:type_name -> upright.plans.v1.SessionNote
-	20, // 4: upright.plans.v1.GetNoteResponse.note:type_name -> upright.plans.v1.SessionNote
-	20, // 5: upright.plans.v1.ListNotesResponse.notes:type_name -> upright.plans.v1.SessionNote
-	21, // 6: upright.plans.v1.ListProcedureCodesResponse.codes:type_name -> upright.plans.v1.ProcedureCode
-	22, // 7: upright.plans.v1.RecordExaminationRequest.movements:type_name -> upright.plans.v1.MovementRange
-	23, // 8: upright.plans.v1.RecordExaminationRequest.forward_bend:type_name -> upright.plans.v1.ForwardBend
-	24, // 9: upright.plans.v1.RecordExaminationRequest.neuro:type_name -> upright.plans.v1.Neuro
-	25, // 10: upright.plans.v1.RecordExaminationResponse.examination:type_name -> upright.plans.v1.Examination
-	25, // 11: upright.plans.v1.ClearExaminationResponse.examination:type_name -> upright.plans.v1.Examination
-	25, // 12: upright.plans.v1.ListExaminationsResponse.examinations:type_name -> upright.plans.v1.Examination
-	0,  // 13: upright.plans.v1.SessionNoteService.CreateNote:input_type -> upright.plans.v1.CreateNoteRequest
-	2,  // 14: upright.plans.v1.SessionNoteService.UpdateNote:input_type -> upright.plans.v1.UpdateNoteRequest
-	4,  // 15: upright.plans.v1.SessionNoteService.SignNote:input_type -> upright.plans.v1.SignNoteRequest
-	6,  // 16: upright.plans.v1.SessionNoteService.AddAddendum:input_type -> upright.plans.v1.AddAddendumRequest
-	8,  // 17: upright.plans.v1.SessionNoteService.GetNote:input_type -> upright.plans.v1.GetNoteRequest
-	10, // 18: upright.plans.v1.SessionNoteService.ListNotes:input_type -> upright.plans.v1.ListNotesRequest
-	12, // 19: upright.plans.v1.SessionNoteService.ListProcedureCodes:input_type -> upright.plans.v1.ListProcedureCodesRequest
-	14, // 20: upright.plans.v1.ExaminationService.RecordExamination:input_type -> upright.plans.v1.RecordExaminationRequest
-	16, // 21: upright.plans.v1.ExaminationService.ClearExamination:input_type -> upright.plans.v1.ClearExaminationRequest
-	18, // 22: upright.plans.v1.ExaminationService.ListExaminations:input_type -> upright.plans.v1.ListExaminationsRequest
-	1,  // 23: upright.plans.v1.SessionNoteService.CreateNote:output_type -> upright.plans.v1.CreateNoteResponse
-	3,  // 24: upright.plans.v1.SessionNoteService.UpdateNote:output_type -> upright.plans.v1.UpdateNoteResponse
-	5,  // 25: upright.plans.v1.SessionNoteService.SignNote:output_type -> upright.plans.v1.SignNoteResponse
-	7,  // 26: upright.plans.v1.SessionNoteService.AddAddendum:output_type -> upright.plans.v1.AddAddendumResponse
-	9,  // 27: upright.plans.v1.SessionNoteService.GetNote:output_type -> upright.plans.v1.GetNoteResponse
-	11, // 28: upright.plans.v1.SessionNoteService.ListNotes:output_type -> upright.plans.v1.ListNotesResponse
-	13, // 29: upright.plans.v1.SessionNoteService.ListProcedureCodes:output_type -> upright.plans.v1.ListProcedureCodesResponse
-	15, // 30: upright.plans.v1.ExaminationService.RecordExamination:output_type -> upright.plans.v1.RecordExaminationResponse
-	17, // 31: upright.plans.v1.ExaminationService.ClearExamination:output_type -> upright.plans.v1.ClearExaminationResponse
-	19, // 32: upright.plans.v1.ExaminationService.ListExaminations:output_type -> upright.plans.v1.ListExaminationsResponse
-	23, // [23:33] is the sub-list for method output_type
-	13, // [13:23] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	23, // 0: upright.plans.v1.CreateNoteResponse.note:type_name -> upright.plans.v1.SessionNote
+	23, // 1: upright.plans.v1.UpdateNoteResponse.note:type_name -> upright.plans.v1.SessionNote
+	23, // 2: upright.plans.v1.SignNoteResponse.note:type_name -> upright.plans.v1.SessionNote
+	23, // 3: upright.plans.v1.AddAddendumResponse.note:type_name -> upright.plans.v1.SessionNote
+	23, // 4: upright.plans.v1.GetNoteResponse.note:type_name -> upright.plans.v1.SessionNote
+	23, // 5: upright.plans.v1.ListNotesResponse.notes:type_name -> upright.plans.v1.SessionNote
+	24, // 6: upright.plans.v1.ListProcedureCodesResponse.codes:type_name -> upright.plans.v1.ProcedureCode
+	25, // 7: upright.plans.v1.RecordExaminationRequest.movements:type_name -> upright.plans.v1.MovementRange
+	26, // 8: upright.plans.v1.RecordExaminationRequest.forward_bend:type_name -> upright.plans.v1.ForwardBend
+	27, // 9: upright.plans.v1.RecordExaminationRequest.neuro:type_name -> upright.plans.v1.Neuro
+	28, // 10: upright.plans.v1.RecordExaminationResponse.examination:type_name -> upright.plans.v1.Examination
+	28, // 11: upright.plans.v1.ClearExaminationResponse.examination:type_name -> upright.plans.v1.Examination
+	28, // 12: upright.plans.v1.ListExaminationsResponse.examinations:type_name -> upright.plans.v1.Examination
+	22, // 13: upright.plans.v1.ListMovementsResponse.movements:type_name -> upright.plans.v1.Movement
+	0,  // 14: upright.plans.v1.SessionNoteService.CreateNote:input_type -> upright.plans.v1.CreateNoteRequest
+	2,  // 15: upright.plans.v1.SessionNoteService.UpdateNote:input_type -> upright.plans.v1.UpdateNoteRequest
+	4,  // 16: upright.plans.v1.SessionNoteService.SignNote:input_type -> upright.plans.v1.SignNoteRequest
+	6,  // 17: upright.plans.v1.SessionNoteService.AddAddendum:input_type -> upright.plans.v1.AddAddendumRequest
+	8,  // 18: upright.plans.v1.SessionNoteService.GetNote:input_type -> upright.plans.v1.GetNoteRequest
+	10, // 19: upright.plans.v1.SessionNoteService.ListNotes:input_type -> upright.plans.v1.ListNotesRequest
+	12, // 20: upright.plans.v1.SessionNoteService.ListProcedureCodes:input_type -> upright.plans.v1.ListProcedureCodesRequest
+	14, // 21: upright.plans.v1.ExaminationService.RecordExamination:input_type -> upright.plans.v1.RecordExaminationRequest
+	16, // 22: upright.plans.v1.ExaminationService.ClearExamination:input_type -> upright.plans.v1.ClearExaminationRequest
+	20, // 23: upright.plans.v1.ExaminationService.ListMovements:input_type -> upright.plans.v1.ListMovementsRequest
+	18, // 24: upright.plans.v1.ExaminationService.ListExaminations:input_type -> upright.plans.v1.ListExaminationsRequest
+	1,  // 25: upright.plans.v1.SessionNoteService.CreateNote:output_type -> upright.plans.v1.CreateNoteResponse
+	3,  // 26: upright.plans.v1.SessionNoteService.UpdateNote:output_type -> upright.plans.v1.UpdateNoteResponse
+	5,  // 27: upright.plans.v1.SessionNoteService.SignNote:output_type -> upright.plans.v1.SignNoteResponse
+	7,  // 28: upright.plans.v1.SessionNoteService.AddAddendum:output_type -> upright.plans.v1.AddAddendumResponse
+	9,  // 29: upright.plans.v1.SessionNoteService.GetNote:output_type -> upright.plans.v1.GetNoteResponse
+	11, // 30: upright.plans.v1.SessionNoteService.ListNotes:output_type -> upright.plans.v1.ListNotesResponse
+	13, // 31: upright.plans.v1.SessionNoteService.ListProcedureCodes:output_type -> upright.plans.v1.ListProcedureCodesResponse
+	15, // 32: upright.plans.v1.ExaminationService.RecordExamination:output_type -> upright.plans.v1.RecordExaminationResponse
+	17, // 33: upright.plans.v1.ExaminationService.ClearExamination:output_type -> upright.plans.v1.ClearExaminationResponse
+	21, // 34: upright.plans.v1.ExaminationService.ListMovements:output_type -> upright.plans.v1.ListMovementsResponse
+	19, // 35: upright.plans.v1.ExaminationService.ListExaminations:output_type -> upright.plans.v1.ListExaminationsResponse
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_upright_plans_v1_note_service_proto_init() }
@@ -1481,7 +1733,7 @@ func file_upright_plans_v1_note_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_plans_v1_note_service_proto_rawDesc), len(file_upright_plans_v1_note_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

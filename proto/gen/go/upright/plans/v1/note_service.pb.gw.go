@@ -448,6 +448,27 @@ func local_request_ExaminationService_ClearExamination_0(ctx context.Context, ma
 	return msg, metadata, err
 }
 
+func request_ExaminationService_ListMovements_0(ctx context.Context, marshaler runtime.Marshaler, client ExaminationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMovementsRequest
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListMovements(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ExaminationService_ListMovements_0(ctx context.Context, marshaler runtime.Marshaler, server ExaminationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListMovementsRequest
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.ListMovements(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_ExaminationService_ListExaminations_0 = &utilities.DoubleArray{Encoding: map[string]int{"patient_id": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_ExaminationService_ListExaminations_0(ctx context.Context, marshaler runtime.Marshaler, client ExaminationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -696,6 +717,26 @@ func RegisterExaminationServiceHandlerServer(ctx context.Context, mux *runtime.S
 			return
 		}
 		forward_ExaminationService_ClearExamination_0(annotatedContext, mux, outboundMarshaler, w, req, response_ExaminationService_ClearExamination_0{resp.(*ClearExaminationResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_ExaminationService_ListMovements_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.plans.v1.ExaminationService/ListMovements", runtime.WithHTTPPathPattern("/v1/movements"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ExaminationService_ListMovements_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ExaminationService_ListMovements_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_ExaminationService_ListExaminations_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -1014,6 +1055,23 @@ func RegisterExaminationServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_ExaminationService_ClearExamination_0(annotatedContext, mux, outboundMarshaler, w, req, response_ExaminationService_ClearExamination_0{resp.(*ClearExaminationResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_ExaminationService_ListMovements_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.plans.v1.ExaminationService/ListMovements", runtime.WithHTTPPathPattern("/v1/movements"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ExaminationService_ListMovements_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ExaminationService_ListMovements_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ExaminationService_ListExaminations_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1055,11 +1113,13 @@ func (m response_ExaminationService_ClearExamination_0) XXX_ResponseBody() inter
 var (
 	pattern_ExaminationService_RecordExamination_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "examinations"}, ""))
 	pattern_ExaminationService_ClearExamination_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "patients", "patient_id", "examinations", "examination_id"}, "clear"))
+	pattern_ExaminationService_ListMovements_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "movements"}, ""))
 	pattern_ExaminationService_ListExaminations_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "patients", "patient_id", "examinations"}, ""))
 )
 
 var (
 	forward_ExaminationService_RecordExamination_0 = runtime.ForwardResponseMessage
 	forward_ExaminationService_ClearExamination_0  = runtime.ForwardResponseMessage
+	forward_ExaminationService_ListMovements_0     = runtime.ForwardResponseMessage
 	forward_ExaminationService_ListExaminations_0  = runtime.ForwardResponseMessage
 )

@@ -1980,7 +1980,9 @@ type CreatePlanTemplateRequest struct {
 	// Makes a retry harmless.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The template.
-	Template      *TemplateSpec `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	Template *TemplateSpec `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	// True: it is only checked, and nothing is kept.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2027,6 +2029,13 @@ func (x *CreatePlanTemplateRequest) GetTemplate() *TemplateSpec {
 		return x.Template
 	}
 	return nil
+}
+
+func (x *CreatePlanTemplateRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // CreatePlanTemplateResponse holds the template.
@@ -2085,7 +2094,9 @@ type UpdatePlanTemplateRequest struct {
 	// Version that the caller saw.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The whole of it.
-	Template      *TemplateSpec `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	Template *TemplateSpec `protobuf:"bytes,4,opt,name=template,proto3" json:"template,omitempty"`
+	// True: it is only checked, and nothing is kept.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2146,6 +2157,13 @@ func (x *UpdatePlanTemplateRequest) GetTemplate() *TemplateSpec {
 		return x.Template
 	}
 	return nil
+}
+
+func (x *UpdatePlanTemplateRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // UpdatePlanTemplateResponse holds the template.
@@ -2766,20 +2784,22 @@ const file_upright_plans_v1_plan_service_proto_rawDesc = "" +
 	"\vtemplate_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"templateId\"e\n" +
 	" ListPlanTemplateVersionsResponse\x12A\n" +
-	"\bversions\x18\x01 \x03(\v2%.upright.plans.v1.PlanTemplateVersionR\bversions\"\x88\x01\n" +
+	"\bversions\x18\x01 \x03(\v2%.upright.plans.v1.PlanTemplateVersionR\bversions\"\xad\x01\n" +
 	"\x19CreatePlanTemplateRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12B\n" +
-	"\btemplate\x18\x02 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"X\n" +
+	"\btemplate\x18\x02 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"X\n" +
 	"\x1aCreatePlanTemplateResponse\x12:\n" +
-	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\xd3\x01\n" +
+	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\xf8\x01\n" +
 	"\x19UpdatePlanTemplateRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12*\n" +
 	"\vtemplate_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"templateId\x12\x1d\n" +
 	"\x04etag\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x04etag\x12B\n" +
-	"\btemplate\x18\x04 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"X\n" +
+	"\btemplate\x18\x04 \x01(\v2\x1e.upright.plans.v1.TemplateSpecB\x06\xbaH\x03\xc8\x01\x01R\btemplate\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"X\n" +
 	"\x1aUpdatePlanTemplateResponse\x12:\n" +
 	"\btemplate\x18\x01 \x01(\v2\x1e.upright.plans.v1.PlanTemplateR\btemplate\"\x8f\x01\n" +
 	"\x19RetirePlanTemplateRequest\x12'\n" +
