@@ -328,7 +328,11 @@ func (s *plans) RecordInjection(_ context.Context, in *plansv1.RecordInjectionRe
 		return nil, fault.Invalid("levels", "must be given")
 	}
 	s.recorded = append(s.recorded, in)
-	return &plansv1.RecordInjectionResponse{Injection: &plansv1.Injection{InjectionId: "inj_2"}}, nil
+	return &plansv1.RecordInjectionResponse{Injection: &plansv1.Injection{InjectionId: "inj_1"}}, nil
+}
+
+func (s *plans) GetInjectionRelief(context.Context, *plansv1.GetInjectionReliefRequest) (*plansv1.GetInjectionReliefResponse, error) {
+	return nil, fault.New(fault.FailedPrecondition, "NOT_GIVEN", "nothing was given")
 }
 
 func (s *plans) ListIssues(context.Context, *plansv1.ListIssuesRequest) (*plansv1.ListIssuesResponse, error) {

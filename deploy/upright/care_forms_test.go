@@ -342,5 +342,8 @@ func careLooks(t *testing.T, s *stack, h *house) {
 			r.look(path, s.base+path)
 			accessible(t, r.ctx, strings.ReplaceAll(path, id, "P"))
 		}
+		do(t, r.ctx, "a desk's screen", chromedp.EmulateViewport(1200, 900))
+		r.look(who.paths[0], s.base+who.paths[0])
+		accessible(t, r.ctx, strings.ReplaceAll(who.paths[0], id, "P")+" on a desk")
 	}
 }

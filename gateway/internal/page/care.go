@@ -51,7 +51,7 @@ type care struct {
 	Examinations     []*plansv1.Examination
 	MoreExaminations bool
 	Kinds            []string
-	Failed    map[string]bool
+	Failed           map[string]bool
 }
 
 // alert is something to know before anything is done.

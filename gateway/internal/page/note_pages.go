@@ -336,11 +336,15 @@ func (c *call) saveNote() (*plansv1.SessionNote, bool, error) {
 	return got.GetNote(), true, nil
 }
 
-// noteSave saves a draft.
+// noteSave saves a draft, and goes on with it or to the patient's page, where there is more to
+// look at while it is written.
 func (s *Site) noteSave(c *call) error {
 	n, saved, err := c.saveNote()
 	if err != nil || !saved {
 		return err
+	}
+	if c.form("then") == "patient" {
+		return c.redirect(address("/staff/patients/"+n.GetPatientId(), "done", "note_saved") + "#notes")
 	}
 	return c.redirect(address("/staff/notes/"+n.GetNoteId(), "done", "note_saved"))
 }
