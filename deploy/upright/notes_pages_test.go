@@ -110,7 +110,7 @@ func careNotes(t *testing.T, s *stack, h *house) {
 	r.says("the patient's page", "The draft is saved.", "Go on writing", "the left side, not the right")
 	r.press("go on", `#notes ~ ul a.button`, `form[action$="/save"]`)
 	do(t, r.ctx, "kept", chromedp.Value("#subjective", &typed, chromedp.ByQuery))
-	if !strings.Contains(typed, " and again") || !strings.Contains(typed, "slept through") {
+	if !strings.Contains(typed, "and again") || !strings.Contains(typed, "slept through") {
 		t.Errorf("what was typed is lost: %q", typed)
 	}
 	r.look("all notes", patient+"/notes")
