@@ -231,7 +231,6 @@ func careTemplates(t *testing.T, s *stack, h *house) {
 		chromedp.SetValue("#course_1_sessions", "8", chromedp.ByQuery))
 	r.press("check it", `button[name="check"]`, done)
 	r.says("checked", "Nothing is wrong with it. It is not kept yet.")
-	accessible(t, r.ctx, "the form of a template")
 	r.press("keep it", `main form button:not([name])`, `#versions`)
 	r.says("kept", "The template is kept.", "the clinic’s own", "8 sessions", "decided by the team")
 	var at string
@@ -297,53 +296,5 @@ func carePatientsOwn(t *testing.T, s *stack, h *house) {
 		if page, err := v.do(http.MethodGet, path+"?patient="+other, nil); err != nil || page.status != http.StatusNotFound {
 			t.Errorf("%s of somebody else: %d %v", path, page.status, err)
 		}
-	}
-}
-
-// careLooks opens every page of this topic in a browser without scripts, on a phone: one heading,
-// labels, no faults that the checker finds, and nothing wider than the screen.
-func careLooks(t *testing.T, s *stack, h *house) {
-	id := h.patient("Looked")
-	h.plan(h.physio, id, "physiotherapy")
-	h.physio.must(http.MethodPost, "/v1/patients/"+id+"/medications", m{"drug": "ibuprofen", "dose_mg": 400}, nil)
-	h.physio.must(http.MethodPost, "/v1/patients/"+id+"/doses", m{"drug": "naproxen", "dose_mg": 500}, nil)
-	h.physio.must(http.MethodPost, "/v1/patients/"+id+"/examinations", m{"kind": "NEURO", "neuro": m{"strength": "ABNORMAL", "sensation": "NORMAL", "reflexes": "NORMAL"}}, nil)
-	for i, score := range []int{7, 5, 3} {
-		h.physio.must(http.MethodPost, "/v1/patients/"+id+"/outcomes", m{"instrument": "NPRS", "score": score, "local_date": date(inDays(i - 9))}, nil)
-	}
-	var injection struct {
-		ID string `json:"injection_id"`
-	}
-	h.physician.must(http.MethodPost, "/v1/patients/"+id+"/injections", injectionOn(-2), &injection)
-	var programme struct {
-		ID string `json:"programme_id"`
-	}
-	h.physio.must(http.MethodPost, "/v1/patients/"+id+"/home-programmes", m{"items": []m{{"code": "STAND_ROTATE"}, {"code": "ERGONOMICS"}}}, &programme)
-	h.admin.must(http.MethodPost, "/v1/accounts", m{
-		"account": m{"email": "looked@test.clinic", "display_name": "Looked", "roles": []string{"PATIENT"}, "patient_id": id}, "password": housePassword,
-	}, nil)
-	patient := "/staff/patients/" + id
-	for _, who := range []struct {
-		email string
-		paths []string
-	}{
-		{h.doctor(), []string{
-			patient, patient + "/examinations", patient + "/examinations/new", patient + "/examinations/new?kind=FORWARD_BEND", patient + "/examinations/new?kind=NEURO",
-			patient + "/injections/new", patient + "/injections/" + injection.ID, patient + "/outcomes?instrument=NPRS", patient + "/programmes/" + programme.ID,
-			patient + "/programmes/" + programme.ID + "/letter", "/staff/check-ins", "/staff/medicine-rules", "/staff/medicine-products/new", "/staff/templates", "/staff/templates/physiotherapy",
-		}},
-		{"looked@test.clinic", []string{
-			"/me", "/me/measures", "/me/measures/new?instrument=PHQ4", "/me/measures/new?instrument=NAMED_ACTIVITY", "/me/medicines", "/me/medicines/new", "/me/doses/new", "/me/programme", "/me/diary",
-		}},
-	} {
-		r := &reader{t: t, ctx: browse(t, false, 360, 740)}
-		do(t, r.ctx, "sign in", signInPage(s.base, account{Email: who.email, Password: housePassword}))
-		for _, path := range who.paths {
-			r.look(path, s.base+path)
-			accessible(t, r.ctx, strings.ReplaceAll(path, id, "P"))
-		}
-		do(t, r.ctx, "a desk's screen", chromedp.EmulateViewport(1200, 900))
-		r.look(who.paths[0], s.base+who.paths[0])
-		accessible(t, r.ctx, strings.ReplaceAll(who.paths[0], id, "P")+" on a desk")
 	}
 }

@@ -52,7 +52,6 @@ func TestCare(t *testing.T) {
 	t.Run("rules of medicines", func(t *testing.T) { careRules(t, s, h) })
 	t.Run("templates", func(t *testing.T) { careTemplates(t, s, h) })
 	t.Run("the patient's own", func(t *testing.T) { carePatientsOwn(t, s, h) })
-	t.Run("looks", func(t *testing.T) { careLooks(t, s, h) })
 }
 
 // careMedicines: the paths and fields that other programs count on.

@@ -27,10 +27,10 @@ var tours = []struct {
 }{
 	{name: "a stranger", from: []string{"/", "/c/demo", "/c/demo/register", "/sign-in", "/sign-in?done=signed_out", "/sign-in?next=/me&clinic=demo", "/sign-out", "/docs", "/docs/PatientService", "/f", "/l/nothing"}},
 	{name: "a patient", role: "patient", from: []string{"/me", "/me/book", "/me/diary", "/me/programme", "/me/check-in", "/intake", "/sign-out"}},
-	{name: "a patient in Arabic", role: "patient", language: "ar", from: []string{"/me", "/me/book", "/me/diary", "/me/programme", "/intake", "/sign-in", "/nowhere"}},
+	{name: "a patient in Arabic", role: "patient", language: "ar", from: []string{"/me", "/me/book", "/me/diary", "/me/programme", "/me/measures", "/me/medicines", "/intake", "/sign-in", "/nowhere"}},
 	{name: "a patient with a form", role: "patient", form: true, from: []string{"/intake/{intake}", "/intake/{intake}/page/now", "/intake/{intake}/check", "/intake/{intake}/consent", "/intake/{intake}/pictures", "/intake/{intake}/who"}},
 	{name: "reception", role: "reception", from: []string{"/staff/day", "/staff/day?view=table", "/staff/patients/{patient}", "/staff/book", "/staff/course?patient={patient}", "/staff/patients/new", "/staff/tasks", "/nowhere", "/me", "/staff/rules"}},
-	{name: "a physiotherapist", role: "physio", from: []string{"/staff/day?mine=1", "/staff/patients/{patient}", "/staff/patients/{patient}/notes", "/staff/patients/{patient}/outcomes/new?instrument=NPRS", "/staff/tasks"}},
+	{name: "a physiotherapist", role: "physio", from: []string{"/staff/day?mine=1", "/staff/patients/{patient}", "/staff/patients/{patient}/notes", "/staff/patients/{patient}/outcomes/new?instrument=NPRS", "/staff/patients/{patient}/examinations", "/staff/tasks"}},
 	{name: "a physician", role: "physician", from: []string{"/staff/patients/{patient}", "/staff/patients/{patient}/surgery"}},
 	{name: "an administrator", role: "admin", from: []string{"/", "/staff/rules", "/staff/reports/intake", "/admin/import"}},
 }
@@ -90,6 +90,14 @@ func furnish(t *testing.T, p *program) string {
 	physio.must(http.MethodPost, base+"/home-programmes", m{"items": []m{{"code": "COLD"}, {"code": "STAND_ROTATE"}, {"code": "ERGONOMICS"}}}, nil)
 	physio.must(http.MethodPost, base+"/outcomes", m{"instrument": "NPRS", "score": 7}, nil)
 	physio.must(http.MethodPost, base+"/notes", m{"discipline": "PHYSIOTHERAPY"}, nil)
+	physio.must(http.MethodPost, base+"/medications", m{"drug": "ibuprofen", "dose_mg": 400}, nil)
+	physio.must(http.MethodPost, base+"/doses", m{"drug": "naproxen", "dose_mg": 500}, nil)
+	physio.must(http.MethodPost, base+"/examinations", m{"kind": "NEURO", "neuro": m{"strength": "ABNORMAL", "sensation": "NORMAL", "reflexes": "NORMAL"}}, nil)
+	physio.must(http.MethodPost, "/v1/plan-templates", m{"template": m{
+		"name": "Our own", "purpose": "A first strain.", "validity_weeks": 8, "source": "the team", "cause_codes": []string{"STRAIN"},
+		"courses": []m{{"discipline": "PHYSIOTHERAPY", "sessions": 8, "weeks": 4}}, "goals": []m{{"code": "PAIN", "measure": "NPRS", "target": 2}},
+	}}, nil)
+	signIn(t, p.Address, login(t, p, "physician")).must(http.MethodPost, base+"/injections", injectionOn(-2), nil)
 	physio.must(http.MethodPost, base+"/referrals", m{"target": "GP", "reasons": []string{"OSTEOMYELITIS"}}, nil)
 	return id
 }

@@ -21,23 +21,26 @@ func (s *Site) templateRoutes() []route.Route {
 	}
 }
 
-// templateList shows every template, those out of use last.
+// templateList shows every template: the clinic's own, those that came with the program, and
+// those out of use.
 func (s *Site) templateList(c *call) error {
 	got, err := s.clients.plans.ListPlanTemplates(c.ctx(), &plansv1.ListPlanTemplatesRequest{IncludeRetired: true})
 	if err != nil {
 		return err
 	}
 	list := got.GetTemplates()
-	slices.SortStableFunc(list, func(a, b *plansv1.PlanTemplate) int {
-		return retiredLast(a) - retiredLast(b)
-	})
+	slices.SortStableFunc(list, func(a, b *plansv1.PlanTemplate) int { return templateRank(a) - templateRank(b) })
 	v := c.view(c.cat.T("template.title"), list)
 	v.Wide = true
 	return c.show("templates", v)
 }
 
-func retiredLast(t *plansv1.PlanTemplate) int {
-	if t.GetRetired() {
+// templateRank orders templates by how likely they are used.
+func templateRank(t *plansv1.PlanTemplate) int {
+	switch {
+	case t.GetRetired():
+		return 2
+	case t.GetOrigin() != "CLINIC":
 		return 1
 	}
 	return 0
