@@ -377,6 +377,7 @@ var SessionNoteService_ServiceDesc = grpc.ServiceDesc{
 const (
 	ExaminationService_RecordExamination_FullMethodName = "/upright.plans.v1.ExaminationService/RecordExamination"
 	ExaminationService_ClearExamination_FullMethodName  = "/upright.plans.v1.ExaminationService/ClearExamination"
+	ExaminationService_ListMovements_FullMethodName     = "/upright.plans.v1.ExaminationService/ListMovements"
 	ExaminationService_ListExaminations_FullMethodName  = "/upright.plans.v1.ExaminationService/ListExaminations"
 )
 
@@ -394,6 +395,9 @@ type ExaminationServiceClient interface {
 	// (PERMISSION_DENIED) unless by a physician, physiotherapist or chiropractor;
 	// NOT_BLOCKING (FAILED_PRECONDITION); VERSION_MISMATCH (ABORTED).
 	ClearExamination(ctx context.Context, in *ClearExaminationRequest, opts ...grpc.CallOption) (*ClearExaminationResponse, error)
+	// ListMovements returns the movements that an examination may measure, with how far they
+	// usually go, and from which degrees on a curve is referred.
+	ListMovements(ctx context.Context, in *ListMovementsRequest, opts ...grpc.CallOption) (*ListMovementsResponse, error)
 	// ListExaminations returns a patient's examinations, newest first.
 	ListExaminations(ctx context.Context, in *ListExaminationsRequest, opts ...grpc.CallOption) (*ListExaminationsResponse, error)
 }
@@ -426,6 +430,16 @@ func (c *examinationServiceClient) ClearExamination(ctx context.Context, in *Cle
 	return out, nil
 }
 
+func (c *examinationServiceClient) ListMovements(ctx context.Context, in *ListMovementsRequest, opts ...grpc.CallOption) (*ListMovementsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMovementsResponse)
+	err := c.cc.Invoke(ctx, ExaminationService_ListMovements_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *examinationServiceClient) ListExaminations(ctx context.Context, in *ListExaminationsRequest, opts ...grpc.CallOption) (*ListExaminationsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListExaminationsResponse)
@@ -450,6 +464,9 @@ type ExaminationServiceServer interface {
 	// (PERMISSION_DENIED) unless by a physician, physiotherapist or chiropractor;
 	// NOT_BLOCKING (FAILED_PRECONDITION); VERSION_MISMATCH (ABORTED).
 	ClearExamination(context.Context, *ClearExaminationRequest) (*ClearExaminationResponse, error)
+	// ListMovements returns the movements that an examination may measure, with how far they
+	// usually go, and from which degrees on a curve is referred.
+	ListMovements(context.Context, *ListMovementsRequest) (*ListMovementsResponse, error)
 	// ListExaminations returns a patient's examinations, newest first.
 	ListExaminations(context.Context, *ListExaminationsRequest) (*ListExaminationsResponse, error)
 	mustEmbedUnimplementedExaminationServiceServer()
@@ -467,6 +484,9 @@ func (UnimplementedExaminationServiceServer) RecordExamination(context.Context, 
 }
 func (UnimplementedExaminationServiceServer) ClearExamination(context.Context, *ClearExaminationRequest) (*ClearExaminationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearExamination not implemented")
+}
+func (UnimplementedExaminationServiceServer) ListMovements(context.Context, *ListMovementsRequest) (*ListMovementsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMovements not implemented")
 }
 func (UnimplementedExaminationServiceServer) ListExaminations(context.Context, *ListExaminationsRequest) (*ListExaminationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListExaminations not implemented")
@@ -528,6 +548,24 @@ func _ExaminationService_ClearExamination_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ExaminationService_ListMovements_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMovementsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExaminationServiceServer).ListMovements(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExaminationService_ListMovements_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExaminationServiceServer).ListMovements(ctx, req.(*ListMovementsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ExaminationService_ListExaminations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListExaminationsRequest)
 	if err := dec(in); err != nil {
@@ -560,6 +598,10 @@ var ExaminationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearExamination",
 			Handler:    _ExaminationService_ClearExamination_Handler,
+		},
+		{
+			MethodName: "ListMovements",
+			Handler:    _ExaminationService_ListMovements_Handler,
 		},
 		{
 			MethodName: "ListExaminations",
