@@ -100,9 +100,9 @@ func (h *house) doctor() string { return strings.ToLower("CLINICIAN" + h.physici
 
 func (h *house) therapist() string { return strings.ToLower("CLINICIAN" + h.physioID + "@test.clinic") }
 
-// careExaminations: what was measured is structured, an abnormal finding forbids care on the
+// careExaminationPages: what was measured is structured, an abnormal finding forbids care on the
 // patient's page until somebody clears it with a reason.
-func careExaminations(t *testing.T, s *stack, h *house) {
+func careExaminationPages(t *testing.T, s *stack, h *house) {
 	patient := "/staff/patients/" + h.patient("Examined")
 	form := patient + "/examinations/new"
 	v := visit(t, s.base, h.therapist()).open(patient, "No examination is recorded.", "Record a neurological examination")

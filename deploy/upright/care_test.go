@@ -46,7 +46,7 @@ func TestCare(t *testing.T) {
 	t.Run("notes", func(t *testing.T) { careNotes(t, s, h) })
 	t.Run("outcomes", func(t *testing.T) { careOutcomes(t, s, h) })
 	t.Run("programme", func(t *testing.T) { careProgramme(t, s, h) })
-	t.Run("examinations", func(t *testing.T) { careExaminations(t, s, h) })
+	t.Run("examinations on pages", func(t *testing.T) { careExaminationPages(t, s, h) })
 	t.Run("injection record", func(t *testing.T) { careInjectionRecord(t, s, h) })
 	t.Run("voids", func(t *testing.T) { careVoids(t, s, h) })
 	t.Run("rules of medicines", func(t *testing.T) { careRules(t, s, h) })
