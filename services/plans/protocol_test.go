@@ -205,6 +205,26 @@ func TestRecoveryAsksBooking(t *testing.T) {
 	}
 }
 
+// A claim that waited while plans was down is asked about when it starts, not when it looks next.
+func TestRecoveryAsksWhenItStarts(t *testing.T) {
+	t.Parallel()
+	for _, d := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
+		t.Run(string(d), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, d, start, plans.Config{ResolveEvery: time.Hour})
+			stop := w.run()
+			if _, err := w.claim(claimOf(w.active(patient, "acupuncture"), session(1, "2027-02-01"))); err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			w.clock.Advance(11 * time.Minute)
+			w.start()
+			w.run()
+			w.until("the claim is released", func() bool { return w.state(patient, "ent_1") == released })
+		})
+	}
+}
+
 // Nothing is granted after a start until booking's log is read to its end.
 func TestNothingIsGrantedBeforeCatchingUp(t *testing.T) {
 	t.Parallel()
