@@ -17,6 +17,9 @@ import (
 // slots are the half hours of one clinician that the clients fight for.
 const slots = 4
 
+// checkTimeout is how long an order is looked for; it takes a moment where nobody else computes.
+const checkTimeout = 5 * time.Minute
+
 // diaryOp is what a client did; diaryAnswer what it was told.
 type (
 	diaryOp struct {
@@ -255,7 +258,7 @@ func (r *recorder) slotOf(e diaryEntry) int {
 // planting a second booking of a taken slot, or a read that misses one.
 func checkHistory(t *testing.T, history []porcupine.Operation) {
 	t.Helper()
-	if got := porcupine.CheckOperationsTimeout(diaryModel, history, time.Minute); got != porcupine.Ok {
+	if got := porcupine.CheckOperationsTimeout(diaryModel, history, checkTimeout); got != porcupine.Ok {
 		for _, op := range history {
 			t.Logf("%d %d..%d %s", op.ClientId, op.Call, op.Return, diaryModel.DescribeOperation(op.Input, op.Output))
 		}
@@ -275,7 +278,7 @@ func checkHistory(t *testing.T, history []porcupine.Operation) {
 	seen.sheet[0] += "planted"
 	missed[last].Output = seen
 	for name, planted := range map[string][]porcupine.Operation{"a second booking": second, "a wrong last read": missed} {
-		if got := porcupine.CheckOperationsTimeout(diaryModel, planted, time.Minute); got != porcupine.Illegal {
+		if got := porcupine.CheckOperationsTimeout(diaryModel, planted, checkTimeout); got != porcupine.Illegal {
 			t.Errorf("%s is %s", name, got)
 		}
 	}
