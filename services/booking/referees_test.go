@@ -60,7 +60,11 @@ var parsers = sync.OnceValues(func() (string, error) {
 			return dir, err
 		}
 	}
-	cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
+	again, err := filepath.Abs("../../.ci/retry") // a registry may have a bad moment
+	if err != nil {
+		return dir, err
+	}
+	cmd := exec.Command(again, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts") //nolint:gosec // our own script
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
