@@ -30,6 +30,9 @@ func (e *examination) pickGroup() error {
 	if e.p.patientID != "" {
 		patient = []part{{e.p.patientID, schedule.PatientResource, f.Patient}}
 	}
+	if err := e.leaveAlone(); err != nil {
+		return err
+	}
 	chosen, refusal := e.likely()
 	parts := e.parts(chosen)
 	if err := e.lock(slices.Concat(fixed, patient, parts)); err != nil {
@@ -68,6 +71,30 @@ func (e *examination) pickGroup() error {
 		g.claims = append(g.claims, c)
 		return true
 	})
+	return nil
+}
+
+// leaveAlone finds the sessions that end when the appointment moves, since nobody else has a
+// seat: their time is given up in the same transaction, so it may be moved onto a part of it. A
+// session of a plan keeps its old time until the plan has agreed, and cannot.
+func (e *examination) leaveAlone() error {
+	w := e.w
+	if w.leaving = nil; w.moving == nil || w.moving.EntitlementID != "" || w.again {
+		return nil
+	}
+	ids, err := store.SeatsOf(e.tx, w.clinic.ID, w.holderID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		seats, err := store.Seats(e.tx, w.clinic.ID, id)
+		if err != nil {
+			return err
+		}
+		if len(seats) == 1 {
+			w.leaving = append(w.leaving, id)
+		}
+	}
 	return nil
 }
 

@@ -32,6 +32,7 @@ type wish struct {
 	moving       *store.Appointment
 	oldClaims    []store.Claim // what the moving appointment has
 	series       []string      // appointments that move together with it: their old time is theirs
+	leaving      []string      // sessions of several that end with its move: their time is its own
 	later        bool          // a session of the same course comes before it, in the same attempt
 	holdID       string
 	ownerToken   string
@@ -45,7 +46,7 @@ type wish struct {
 
 // owns reports whether a claim in the way is the wish's own.
 func (w *wish) owns(holderID string) bool {
-	return holderID == w.holderID || slices.Contains(w.series, holderID)
+	return holderID == w.holderID || slices.Contains(w.series, holderID) || slices.Contains(w.leaving, holderID)
 }
 
 // date is the civil date of the wish, where the practitioner works then.
@@ -179,7 +180,8 @@ func (e *examination) checkHold() error {
 }
 
 // checkPlace finds where the practitioner works then, or refuses. An override books outside
-// working hours where the practitioner, or the wanted room, usually is.
+// working hours where the wanted room is or the practitioner usually works, and one who has no
+// shifts at all at the clinic's first location.
 func (e *examination) checkPlace() (refusal *fault.Error) {
 	w, p := e.w, e.p
 	at, works := w.clinic.WorksAt(w.practitioner.ID, p.footprint.Practitioner)
@@ -189,6 +191,9 @@ func (e *examination) checkPlace() (refusal *fault.Error) {
 		at = w.clinic.Resources[w.roomID].LocationID
 		if usual := w.clinic.LocationsOf(w.practitioner.ID); at == "" && len(usual) > 0 {
 			at = usual[0]
+		}
+		if at == "" {
+			at = w.clinic.FirstLocation()
 		}
 		switch {
 		case at == "": // nowhere to book it

@@ -229,6 +229,16 @@ func rotate(pool []schedule.Resource, n int) {
 	slices.Reverse(pool)
 }
 
+// FirstLocation is the first location, by id, that takes bookings; empty when none does.
+func (c *Clinic) FirstLocation() (id string) {
+	for _, l := range c.Locations { // the least, whatever the order
+		if l.Active && (id == "" || l.ID < id) {
+			id = l.ID
+		}
+	}
+	return id
+}
+
 // ZoneOf is the zone of a location, the clinic's for one that is not known.
 func (c *Clinic) ZoneOf(locationID string) *time.Location {
 	if l, ok := c.Locations[locationID]; ok {
