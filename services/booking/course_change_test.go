@@ -135,7 +135,7 @@ func TestMoveIsAllOrNothing(t *testing.T) {
 			AppointmentId: ids[0], Scope: "ALL", StartTime: timestamppb.New(at(12, 0)),
 		})
 		if f := refused(t, err, "SLOT_TAKEN"); f.Facts["occurrence"] != "4" {
-			t.Errorf("ask 23 facts %v", f.Facts)
+			t.Errorf("facts %v", f.Facts)
 		}
 		if have := w.starts(); !slices.Equal(have, before) {
 			t.Errorf("now %v, before %v", have, before)

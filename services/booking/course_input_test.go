@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	bookingv1 "github.com/upright-clinic/upright/proto/gen/go/upright/booking/v1"
-	plansv1 "github.com/upright-clinic/upright/proto/gen/go/upright/plans/v1"
 	typev1 "github.com/upright-clinic/upright/proto/gen/go/upright/type/v1"
 	"github.com/upright-clinic/upright/services/platform/authn"
 	"github.com/upright-clinic/upright/services/platform/fault"
@@ -68,70 +67,37 @@ func TestBookCourseInput(t *testing.T) {
 	})
 }
 
-// TestConflictPolicies: what becomes of sessions that cannot be as preferred is the caller's
-// choice, and nothing is left out silently.
-func TestConflictPolicies(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		w.plans.plan = twelve()
-		w.plans.plan.ExpireDate = "2026-12-31"
-		// Only Mondays from nine to ten: six of twelve fit before the plan ends.
-		ask := func(policy string) (*bookingv1.ProposeCourseResponse, error) {
-			return w.courses.ProposeCourse(w.reception(), &bookingv1.ProposeCourseRequest{
-				PlanId: "pln_1", StartDate: "2026-11-23", ConflictPolicy: policy,
-				Preferences: &bookingv1.CoursePreferences{Days: []string{"MONDAY"}, From: "09:00", To: "10:00"},
-			})
+// conflictPolicies: what becomes of sessions that cannot be as preferred is the caller's choice,
+// and nothing is left out silently.
+func conflictPolicies(t *testing.T, w *world) {
+	w.plans.plan = twelve()
+	w.plans.plan.ExpireDate = "2026-12-31"
+	// Only Mondays from nine to ten: six of twelve fit before the plan ends.
+	ask := func(policy string) (*bookingv1.ProposeCourseResponse, error) {
+		return w.courses.ProposeCourse(w.reception(), &bookingv1.ProposeCourseRequest{
+			PlanId: "pln_1", StartDate: "2026-11-23", ConflictPolicy: policy,
+			Preferences: &bookingv1.CoursePreferences{Days: []string{"MONDAY"}, From: "09:00", To: "10:00"},
+		})
+	}
+	_, err := ask("FAIL")
+	if f := refused(t, err, "COURSE_DOES_NOT_FIT"); f.Facts["placed"] != "6" || f.Facts["unplaced"] != "6" || f.Facts["why"] != "NO_OPENING_AS_PREFERRED" {
+		t.Errorf("facts %v", f.Facts)
+	}
+	skip, err := ask("SKIP")
+	if err != nil || len(skip.GetOccurrences()) != 6 || len(skip.GetUnplaced()) != 6 {
+		t.Errorf("skip: %d placed, %d not, %v", len(skip.GetOccurrences()), len(skip.GetUnplaced()), err)
+	}
+	propose, err := ask("PROPOSE")
+	if err != nil || len(propose.GetOccurrences()) != 12 || len(propose.GetUnplaced()) != 0 {
+		t.Errorf("propose: %d placed, %d not, %v", len(propose.GetOccurrences()), len(propose.GetUnplaced()), err)
+	}
+	other := 0
+	for _, o := range propose.GetOccurrences() {
+		if !o.GetAsPreferred() {
+			other++
 		}
-		_, err := ask("FAIL")
-		if f := refused(t, err, "COURSE_DOES_NOT_FIT"); f.Facts["placed"] != "6" || f.Facts["unplaced"] != "6" || f.Facts["why"] != "NO_OPENING_AS_PREFERRED" {
-			t.Errorf("ask 22 facts %v", f.Facts)
-		}
-		skip, err := ask("SKIP")
-		if err != nil || len(skip.GetOccurrences()) != 6 || len(skip.GetUnplaced()) != 6 {
-			t.Errorf("ask 22 skip: %d placed, %d not, %v", len(skip.GetOccurrences()), len(skip.GetUnplaced()), err)
-		}
-		propose, err := ask("PROPOSE")
-		if err != nil || len(propose.GetOccurrences()) != 12 || len(propose.GetUnplaced()) != 0 {
-			t.Errorf("ask 22 propose: %d placed, %d not, %v", len(propose.GetOccurrences()), len(propose.GetUnplaced()), err)
-		}
-		other := 0
-		for _, o := range propose.GetOccurrences() {
-			if !o.GetAsPreferred() {
-				other++
-			}
-		}
-		if other == 0 || other > 8 {
-			t.Errorf("%d of twelve are other than preferred", other)
-		}
-	})
-}
-
-// TestAsk16: all 36 sessions are checked, the last as well as the first; 36 are booked in one go.
-func TestAsk16(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		w.plans.plan = twelve()
-		w.plans.plan.ExpireDate = "2027-11-30"
-		w.plans.plan.Courses[0].Sessions = &plansv1.SessionCounts{Planned: 36, Left: 36}
-		got := w.propose(func(r *bookingv1.ProposeCourseRequest) { r.PerWeek = 1 })
-		if len(got.GetOccurrences()) != 36 {
-			t.Fatalf("ask 19 %d placed, unplaced %v", len(got.GetOccurrences()), got.GetUnplaced())
-		}
-		last := got.GetOccurrences()[35]
-		other := w.ask(last.GetStartTime().AsTime())
-		other.PatientId, other.PractitionerId = "pat_other", last.GetPractitionerId()
-		taken := w.book(other)
-		_, err := w.courses.BookCourse(w.reception(), bookAll(got.GetOccurrences()))
-		if f := refused(t, err, "SLOT_TAKEN"); f.Facts["occurrence"] != "36" {
-			t.Errorf("ask 16 facts %v", f.Facts)
-		}
-		w.free(taken.GetAppointmentId())
-		if _, err := w.courses.BookCourse(w.reception(), bookAll(got.GetOccurrences())); err != nil {
-			t.Fatal(err)
-		}
-		if n := w.rows(`select count(*) from appointments where patient_id = $1 and state = 'BOOKED'`, patient); n != 36 {
-			t.Errorf("ask 24 %d rows", n)
-		}
-		w.settled()
-	})
+	}
+	if other == 0 || other > 8 {
+		t.Errorf("%d of twelve are other than preferred", other)
+	}
 }

@@ -118,7 +118,7 @@ func TestBookCourseAllOrNothing(t *testing.T) {
 		_, err := w.courses.BookCourse(with(w.reception(), "c1"), bookAll(occurrences(5)))
 		f := refused(t, err, "SLOT_TAKEN")
 		if f.Facts["occurrence"] != "3" || f.Facts["next_start_time"] == "" {
-			t.Errorf("ask 17 facts %v", f.Facts)
+			t.Errorf("facts %v", f.Facts)
 		}
 		if n := w.rows(`select count(*) from appointments where patient_id = $1`, patient); n != 0 || len(w.plans.granted()) != 0 {
 			t.Errorf("%d appointments, %d granted", n, len(w.plans.granted()))

@@ -1,7 +1,6 @@
 package booking_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -110,7 +109,7 @@ func TestGuardian(t *testing.T) {
 		_, err = w.waits.CreateWaitlistEntry(guardian, w.waiting("pat_third"))
 		refused(t, err, "NOT_FOUND")
 		if n := w.rows(`select count(*) from audit_log where patient_id = $1 and action like 'appointment.%'`, child); n != 3 {
-			t.Error(fmt.Sprintf("%d audit rows of the child, want 3", n))
+			t.Errorf("%d audit rows of the child, want 3", n)
 		}
 	})
 }

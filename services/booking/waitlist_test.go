@@ -95,13 +95,13 @@ func TestWaitlist(t *testing.T) {
 		w.free(atTen)
 		offer := w.offerFor("pat_w1")
 		if !offer.GetStartTime().AsTime().Equal(at(10, 0)) || offer.GetLocalStart() != "2026-11-23T10:00" || len(w.openOffers()) != 1 {
-			t.Fatalf("ask 34 offered %v", w.openOffers())
+			t.Fatalf("offered %v", w.openOffers())
 		}
 		other := w.ask(at(10, 0))
 		other.PatientId = "pat_else"
 		_, err := w.appointments.CreateAppointment(w.reception(), other)
 		if f := refused(t, err, "SLOT_TAKEN"); f.Facts["held"] != "true" {
-			t.Errorf("ask 36 an offer is a hold: %v", f.Facts)
+			t.Errorf("an offer is no hold: %v", f.Facts)
 		}
 		w.clock.Advance(3 * time.Hour)
 		second := w.offerFor("pat_w2")
@@ -121,7 +121,7 @@ func TestWaitlist(t *testing.T) {
 		}
 		list, err := w.waits.ListWaitlistEntries(w.reception(), &bookingv1.ListWaitlistEntriesRequest{})
 		if err != nil || len(list.GetWaitlistEntries()) != 1 {
-			t.Fatalf("ask 35 still waiting: %v %v", list, err)
+			t.Fatalf("still waiting: %v %v", list, err)
 		}
 		if e := list.GetWaitlistEntries()[0]; e.GetWaitlistEntryId() != first || e.GetState() != "WAITING" || e.GetMissedOffers() != 1 {
 			t.Errorf("the first in line: %v", e)
@@ -160,7 +160,7 @@ func TestWaitlistAcceptRace(t *testing.T) {
 			}
 		}
 		if n := w.rows(`select count(*) from appointments where starts_at = $1 and state = 'BOOKED'`, at(10, 0).UnixMicro()); n != 1 {
-			t.Errorf("ask 36 %d appointments at ten", n)
+			t.Errorf("%d appointments at ten", n)
 		}
 	})
 }

@@ -230,9 +230,17 @@ func (p *planner) solve(ctx context.Context) error {
 // chunkDays is how far options are gathered at a time.
 const chunkDays = MaxDays
 
-// arrange gathers options until all sessions are placed or the last day is reached.
+// arrange gathers options until all sessions are placed or the last day is reached. It looks
+// first as far as the course reaches at the wanted pace: with fewer days to choose from, a faster
+// one would be taken.
 func (p *planner) arrange(ctx context.Context) ([]course.Placed, error) {
 	for {
+		if p.until.Before(p.reach()) {
+			if err := p.gather(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		w := p.wish()
 		placed := course.Arrange(w)
 		if len(placed) == p.want && w.Strict || !p.until.Before(p.last) {
@@ -247,6 +255,19 @@ func (p *planner) arrange(ctx context.Context) ([]course.Placed, error) {
 			return nil, err
 		}
 	}
+}
+
+// reach is the date on which the last session would be at the wanted pace, or the last day that
+// may be searched. Sessions that move have dates of their own.
+func (p *planner) reach() civil.Date {
+	if len(p.moved) > 0 {
+		return p.from
+	}
+	reach := p.from.AddDays(int(float64(p.want) * p.interval()))
+	if p.last.Before(reach) {
+		return p.last
+	}
+	return reach
 }
 
 // preferred reports whether an option is as the patient would like it.
