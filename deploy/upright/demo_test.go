@@ -70,7 +70,12 @@ func (i *invented) serve(t *testing.T, limits ...string) *program {
 }
 
 // ourTime is what pages call the time at the site.
-func ourTime() string { return path.Base(site.String()) + " time" }
+func ourTime() string {
+	if site.String() == "UTC" {
+		return "UTC"
+	}
+	return path.Base(site.String()) + " time"
+}
 
 // demoDay is the next day, from tomorrow on, on which somebody works: the invented clinic's diary
 // has a week.
