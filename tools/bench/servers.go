@@ -118,6 +118,9 @@ type ready struct {
 func startUpright(ctx context.Context, o options, dir string) (*server, error) {
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--json", "--log-level", "warn",
 		"--address-rate", "1000000", "--account-rate", "1000000"} // the generator is one address and one account
+	if o.database != "" {
+		args = append(args, "--database", o.database)
+	}
 	if o.profile != "" {
 		args = append(args, "--cpu-profile", o.profile)
 	}
@@ -173,8 +176,12 @@ type account struct {
 
 // addAdmin makes a clinic in UTC with an administrator, beside the running server.
 func addAdmin(ctx context.Context, o options, dir string) (a account, err error) {
-	out, err := exec.CommandContext(ctx, o.upright, "user", "add", "--data", dir, "--clinic", "bench", "--time-zone", "UTC",
-		"--role", "admin", "--email", "admin@bench.clinic", "--json").Output()
+	args := []string{"user", "add", "--data", dir, "--clinic", "bench", "--time-zone", "UTC",
+		"--role", "admin", "--email", "admin@bench.clinic", "--json"}
+	if o.database != "" {
+		args = append(args, "--database", o.database)
+	}
+	out, err := exec.CommandContext(ctx, o.upright, args...).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {

@@ -3,6 +3,7 @@
 package upright
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/upright-clinic/upright/tools/bench/fill"
 	"github.com/upright-clinic/upright/tools/bench/httpx"
 	"github.com/upright-clinic/upright/tools/bench/workload"
 )
@@ -27,9 +29,11 @@ type Target struct {
 	d             *workload.Dataset
 	physio        string // a clinician's token, for plans
 	practitioners []string
+	rooms         []string
 	patients      []string
 	typ           string
 	requests      atomic.Int64
+	checked       sync.Map // what answers were read in full, see checkOnce
 	plans         planned
 }
 
@@ -51,6 +55,11 @@ func (t *Target) Mapping() map[string]string {
 		"search": "GET /v1/openings?view=COMPACT (one call)", "book": "POST /v1/appointments with an Idempotency-Key",
 		"bookplan": "POST /v1/appointments with a plan", "daysheet": "GET /v1/appointments?date=",
 	}
+}
+
+// People are those who can be booked.
+func (t *Target) People() fill.People {
+	return fill.People{Practitioners: t.practitioners, Rooms: t.rooms, Patients: t.patients}
 }
 
 // problem is an answer that says why not.
@@ -88,16 +97,19 @@ func (t *Target) as(token string) { t.c.Header.Set("Authorization", "Bearer "+to
 
 // account makes an account as the administrator and signs in with it.
 func (t *Target) account(ctx context.Context, role, practitioner string) (string, error) {
-	const password = "quiet-copper-lantern-42"
-	email := strings.ToLower(role) + "@bench.clinic"
 	err := t.call(ctx, http.MethodPost, "/v1/accounts", m{
-		"account": m{"email": email, "display_name": role, "roles": []string{role}, "practitioner_id": practitioner}, "password": password,
+		"account": m{"email": emailOf(role), "display_name": role, "roles": []string{role}, "practitioner_id": practitioner}, "password": accountPassword,
 	}, nil)
 	if err != nil {
 		return "", err
 	}
-	return t.signIn(ctx, email, password)
+	return t.signIn(ctx, emailOf(role), accountPassword)
 }
+
+// accountPassword is that of every account that the bench makes.
+const accountPassword = "quiet-copper-lantern-42"
+
+func emailOf(role string) string { return strings.ToLower(role) + "@bench.clinic" }
 
 // Seed makes the workload's clinic: practitioners who work from nine to five on every day,
 // in UTC, and the booked half of the window.
@@ -108,7 +120,7 @@ func (t *Target) Seed(ctx context.Context, d *workload.Dataset, _ func(string, .
 		return fmt.Errorf("sign in: %w", err)
 	}
 	t.as(admin)
-	if err := t.seedPlaces(ctx); err != nil {
+	if err := t.seedPlaces(ctx, d.Clinicians); err != nil {
 		return err
 	}
 	if t.physio, err = t.account(ctx, "CLINICIAN", t.practitioners[0]); err != nil {
@@ -125,19 +137,25 @@ func (t *Target) Seed(ctx context.Context, d *workload.Dataset, _ func(string, .
 	return t.seedDiary(ctx)
 }
 
-func (t *Target) seedPlaces(ctx context.Context) error {
+// seedPlaces makes the practitioners of the dataset, who work from nine to five on every day,
+// and as many rooms as are asked for.
+func (t *Target) seedPlaces(ctx context.Context, rooms int) error {
 	var made struct {
 		LocationID     string `json:"location_id"`
+		RoomID         string `json:"room_id"`
 		PractitionerID string `json:"practitioner_id"`
 		TypeID         string `json:"appointment_type_id"`
 	}
 	if err := t.call(ctx, http.MethodPost, "/v1/locations", m{"display_name": "Bench"}, &made); err != nil {
 		return err
 	}
-	for i := range t.d.Clinicians {
-		if err := t.call(ctx, http.MethodPost, "/v1/rooms", m{"display_name": fmt.Sprint("Room ", i), "location_id": made.LocationID}, nil); err != nil {
+	for i := range rooms {
+		if err := t.call(ctx, http.MethodPost, "/v1/rooms", m{"display_name": fmt.Sprint("Room ", i), "location_id": made.LocationID}, &made); err != nil {
 			return err
 		}
+		t.rooms = append(t.rooms, made.RoomID)
+	}
+	for i := range t.d.Clinicians {
 		err := t.call(ctx, http.MethodPost, "/v1/practitioners", m{
 			"given_name": "Pat", "family_name": fmt.Sprint("Bench ", i), "profession": "PHYSIOTHERAPIST", "disciplines": []string{"PHYSIOTHERAPY"},
 			"credentials": []m{{"kind": "PHYSIOTHERAPY", "expire_date": "2060-01-01"}},
@@ -219,22 +237,61 @@ func each(n int, f func(i int) error) error {
 
 // SearchSlots asks for all openings of the type.
 func (t *Target) SearchSlots(ctx context.Context, from, to time.Time) (int, error) {
-	var out struct {
-		Groups []struct {
-			Offsets []int `json:"offset_minutes"`
-		} `json:"groups"`
-		Next string `json:"next_page_token"`
+	return t.openings(ctx, from, int(to.Sub(from).Hours()/24), "")
+}
+
+// window names the type and the days that a search is for.
+func (t *Target) window(from time.Time, days int) string {
+	return "appointment_type_id=" + t.typ + "&start_date=" + from.Format(time.DateOnly) + "&end_date=" + from.AddDate(0, 0, days-1).Format(time.DateOnly)
+}
+
+// openings counts the starts of a compact search. The first answer of all is also
+// read in full, and must say the same.
+func (t *Target) openings(ctx context.Context, from time.Time, days int, more string) (int, error) {
+	body, err := t.get(ctx, "/v1/openings?view=COMPACT&"+t.window(from, days)+more)
+	if err != nil {
+		return 0, err
 	}
-	err := t.call(ctx, http.MethodGet, "/v1/openings?view=COMPACT&appointment_type_id="+t.typ+
-		"&start_date="+from.Format(time.DateOnly)+"&end_date="+to.AddDate(0, 0, -1).Format(time.DateOnly), nil, &out)
-	n := 0
-	for _, g := range out.Groups {
-		n += len(g.Offsets)
+	if !bytes.Contains(body, []byte(`"next_page_token":""`)) {
+		return 0, errors.New("the answer has another page")
 	}
-	if err == nil && out.Next != "" {
-		err = errors.New("the answer has another page")
+	n := httpx.CountNumbers(body, `"offset_minutes":[`)
+	return n, t.checkOnce("openings", func() error {
+		var out struct {
+			Groups []struct {
+				Offsets []int `json:"offset_minutes"`
+			} `json:"groups"`
+		}
+		err := json.Unmarshal(body, &out)
+		have := 0
+		for _, g := range out.Groups {
+			have += len(g.Offsets)
+		}
+		if err == nil && n != have {
+			err = fmt.Errorf("the answer was counted as %d and has %d", n, have)
+		}
+		return err
+	})
+}
+
+// checkOnce runs a check the first time that it is asked to by this name: the generator
+// shares the machine with the server, so it reads answers in full once and counts then on.
+func (t *Target) checkOnce(name string, check func() error) error {
+	if _, done := t.checked.LoadOrStore(name, true); done {
+		return nil
 	}
-	return n, err
+	return check()
+}
+
+// get asks and returns the answer as it came.
+func (t *Target) get(ctx context.Context, path string) ([]byte, error) {
+	status, body, err := t.c.Do(ctx, http.MethodGet, path, "", nil)
+	if err == nil && status != http.StatusOK {
+		p := &problem{status: status}
+		_ = json.Unmarshal(body, p)
+		err = p
+	}
+	return body, err
 }
 
 // Book books a slot without a plan, with a request id of its own.
@@ -270,10 +327,20 @@ type booked struct {
 	State          string    `json:"state"`
 }
 
-// DaySheet counts a day's appointments.
+// DaySheet counts a day's appointments. The first answer is also read in full.
 func (t *Target) DaySheet(ctx context.Context, day time.Time) (int, error) {
-	list, err := t.day(ctx, day.Format(time.DateOnly))
-	return len(list), err
+	body, err := t.get(ctx, "/v1/appointments?date="+day.Format(time.DateOnly))
+	if err != nil {
+		return 0, err
+	}
+	n := bytes.Count(body, []byte(`{"appointment_id":"`))
+	return n, t.checkOnce("daysheet", func() error {
+		list, err := t.day(ctx, day.Format(time.DateOnly))
+		if err == nil && len(list) != n {
+			err = fmt.Errorf("the answer was counted as %d and has %d", n, len(list))
+		}
+		return err
+	})
 }
 
 // CountAt counts the live appointments in a slot.
