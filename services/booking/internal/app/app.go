@@ -41,6 +41,7 @@ type App struct {
 	Busy       *calendar.Busy
 	Sheets     *calendar.Sheets // nil where other processes write too
 
+	kept     calendar.Answers[keptKey, *Openings]
 	started  time.Time
 	waitlist *waitlistBell
 }

@@ -58,7 +58,8 @@ type OpeningGroup struct {
 	OffsetMinutes []int32
 }
 
-// Openings is what a search found and what it left out.
+// Openings is what a search found and what it left out. It may be kept for the next who asks, so
+// it must not be changed.
 type Openings struct {
 	Openings      []Opening
 	Groups        []OpeningGroup
@@ -91,6 +92,11 @@ func (a *App) ListOpenings(ctx context.Context, q OpeningQuery) (*Openings, erro
 	if err != nil {
 		return nil, err
 	}
+	return f.keep(func() (*Openings, error) { return f.find(ctx) })
+}
+
+// find answers from the bitmaps.
+func (f *finder) find(ctx context.Context) (*Openings, error) {
 	if err := f.askPatient(ctx); err != nil {
 		return nil, err
 	}

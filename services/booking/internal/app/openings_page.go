@@ -75,26 +75,20 @@ func pageGroups(out *Openings, q OpeningQuery) error {
 	return nil
 }
 
+// found is a free start of a lane.
+type found struct {
+	at   schedule.Slot
+	lane int
+}
+
 // pageOpenings lists the starts by time and practitioner, from where the last page ended.
 func (f *finder) pageOpenings(out *Openings, free []schedule.Bits) error {
 	after, afterLane, err := parseToken(f.q.PageToken)
 	if err != nil {
 		return err
 	}
-	type found struct {
-		at   schedule.Slot
-		lane int
-	}
-	var all []found
-	for i := range free {
-		for s := range free[i].Slots() {
-			if s > after || s == after && i > afterLane {
-				all = append(all, found{s, i})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b found) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.lane, b.lane)) })
 	size := cmp.Or(min(f.q.PageSize, 1000), 100)
+	all := firstFound(free, found{after, afterLane}, size+1)
 	if len(all) > size {
 		all = all[:size]
 		out.NextPageToken = strconv.FormatInt(int64(all[size-1].at), 36) + "." + strconv.Itoa(all[size-1].lane)
@@ -105,6 +99,28 @@ func (f *finder) pageOpenings(out *Openings, free []schedule.Bits) error {
 		out.Openings[i].Fragments = f.costly[x.lane].Has(x.at)
 	}
 	return nil
+}
+
+// firstFound gives at least the first n starts beyond one, if there are so many, by time and
+// lane. A day's worth of each lane is looked at at a time: of eight weeks a page needs few.
+func firstFound(free []schedule.Bits, after found, n int) (all []found) {
+	const step = 24 * 60 / grain
+	var reach schedule.Span
+	for _, b := range free {
+		reach = reach.Hull(b.Span())
+	}
+	for from := max(reach.From, after.at); from < reach.To && len(all) < n; from += step {
+		first := len(all)
+		for i := range free {
+			for s, ok := free[i].Next(from); ok && s < from+step; s, ok = free[i].Next(s + 1) {
+				if s > after.at || i > after.lane {
+					all = append(all, found{s, i})
+				}
+			}
+		}
+		slices.SortFunc(all[first:], func(a, b found) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.lane, b.lane)) })
+	}
+	return all
 }
 
 func parseToken(token string) (after schedule.Slot, lane int, err error) {

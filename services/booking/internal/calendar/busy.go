@@ -37,6 +37,8 @@ type Busy struct {
 	mu      sync.RWMutex
 	chunks  map[busyKey]*[chunkWords]uint64
 	changes map[resourceKey]uint64 // counts what happened to a resource, to notice it during a load
+	clinics map[string]uint64      // counts what happened in a clinic, see Version
+	resets  uint64
 	own     map[ownKey]struct{}    // commits of this process that the log has not told of yet
 }
 
@@ -60,7 +62,7 @@ const maxOwn = 1 << 16
 func NewBusy(db *sqldb.DB) *Busy {
 	return &Busy{
 		db: db, chunks: map[busyKey]*[chunkWords]uint64{},
-		changes: map[resourceKey]uint64{}, own: map[ownKey]struct{}{},
+		changes: map[resourceKey]uint64{}, clinics: map[string]uint64{}, own: map[ownKey]struct{}{},
 	}
 }
 
@@ -71,6 +73,7 @@ func kept(resourceID string) bool { return !strings.HasPrefix(resourceID, "pat_"
 func (b *Busy) Take(clinicID string, claims []store.Claim) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.clinics[clinicID]++
 	for _, claim := range claims {
 		if !kept(claim.ResourceID) {
 			continue
@@ -83,6 +86,14 @@ func (b *Busy) Take(clinicID string, claims []store.Claim) {
 			}
 		}
 	}
+}
+
+// Version grows with everything that is noted of a clinic. What was computed from the bitmaps
+// since a version was read is good until it changes.
+func (b *Busy) Version(clinicID string) uint64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.clinics[clinicID] + b.resets
 }
 
 // Told notes, before the commit, the event that will tell of what Take then notes: the log may
@@ -116,6 +127,7 @@ func (b *Busy) Taken(clinicID, resourceID string, s schedule.Span) bool {
 func (b *Busy) Forget(clinicID string, resourceIDs []string, s schedule.Span) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.clinics[clinicID]++
 	for _, id := range resourceIDs {
 		if !kept(id) {
 			continue
@@ -142,6 +154,7 @@ func (b *Busy) Own(aggregateID string, version int64) bool {
 func (b *Busy) Reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.resets++
 	clear(b.chunks)
 	for key := range b.changes {
 		b.changes[key]++
