@@ -39,7 +39,7 @@ type Busy struct {
 	changes map[resourceKey]uint64 // counts what happened to a resource, to notice it during a load
 	clinics map[string]uint64      // counts what happened in a clinic, see Version
 	resets  uint64
-	own     map[ownKey]struct{}    // commits of this process that the log has not told of yet
+	own     map[ownKey]struct{} // commits of this process that the log has not told of yet
 }
 
 type resourceKey struct{ clinic, resource string }
