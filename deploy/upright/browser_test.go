@@ -70,7 +70,9 @@ func browse(t *testing.T, scripts bool, width, height int64) context.Context {
 	}
 	ctx, stop := chromedp.NewContext(shared, chromedp.WithTargetID(tab))
 	t.Cleanup(stop)
-	if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, height), emulation.SetScriptExecutionDisabled(!scripts)); err != nil {
+	// Where pages do not glide, a click lands where the button was seen.
+	still := emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}})
+	if err := chromedp.Run(ctx, chromedp.EmulateViewport(width, height), still, emulation.SetScriptExecutionDisabled(!scripts)); err != nil {
 		t.Fatal(err)
 	}
 	return context.WithValue(ctx, scripted{}, scripts)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -151,8 +150,7 @@ func careProgramme(t *testing.T, s *stack, h *house) {
 	if len(list.Programmes) != 2 || list.Programmes[0].State != "ACTIVE" || list.Programmes[1].State != "ENDED" {
 		t.Errorf("one programme replaces the other: %+v", list)
 	}
-	// By mouse; where pages do not glide, a click lands where the button was seen.
-	do(t, r.ctx, "stand still", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
+	// By mouse.
 	do(t, r.ctx, "open", chromedp.Click(`//summary[contains(., "End the programme")]`, chromedp.BySearch))
 	do(t, r.ctx, "end it", chromedp.WaitVisible(`form[action$="/end"] button`, chromedp.ByQuery), follow(chromedp.Click(`form[action$="/end"] button`, chromedp.ByQuery)), chromedp.WaitVisible(done, chromedp.ByQuery))
 	r.read("ended")
