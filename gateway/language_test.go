@@ -121,7 +121,7 @@ var data = []string{
 	"Emergency", "Crisis line", "Chest pain <b>?", "Hard to breathe?", "How you are right now", "How bad it is", "How bad now?", "Injuries", "Hard thoughts", "Where?", "Were you hurt?", "How many days ago?", "Thoughts?",
 	"Your clinic's rule: do not take both.", "Take it with food.", "ibuprofen", "acetaminophen", "naproxen", "MED-01", "&middot;", "Pain, 0 to 10", "Activities that you name",
 	"PHQ-4: developed by Drs Robert L. Spitzer and colleagues.", "PHQ-4", "Oswestry Disability Index", "How strong was your pain?",
-	"Neck", "Low back", "No pain", "Worst pain", "A little", "No", "Yes", "I am not sure", "X-MANIP-1", "T4-5", "Pain that comes back.",
+	"Neck", "Low back", "No pain", "Worst pain", "A little", "No", "Yes", "I am not sure", "X-MANIP-1", "T4-5", "Pain that comes back.", "A question of <b> the clinic's own?",
 }
 
 // plain lists the texts of a page that no catalogue had in brackets. Brackets stand around

@@ -70,7 +70,7 @@ func TestVisitByLink(t *testing.T) {
 	// Moved in two presses; the page that follows has a link of its own.
 	a = b.get(link+"/times").wants(t, 200, "9:00 am", "All times are Vancouver time.", "You are moving this visit:").lacks(t, "Another time")
 	a = b.post(link+"/confirm", with(a.hidden(t, link+"/confirm"), "slot", "2026-11-25T17:00:00Z|prac_2")).wants(t, 200, "Move the visit?", "It is yours until 10:05 am (Vancouver time).")
-	b.post(link+"/done", a.hidden(t, link+"/done")).wants(t, 200, "The visit is moved.", "Wednesday 25 November 2026, 9:00 am (Vancouver time)", "Move it back")
+	b.post(link+"/done", ticked(a.hidden(t, link+"/done"), "none")).wants(t, 200, "The visit is moved.", "Wednesday 25 November 2026, 9:00 am (Vancouver time)", "Move it back")
 	b.get(link).wants(t, 200, "Wednesday 25 November 2026")
 
 	// Cancelled; the same form once more finds it so, and undoing it twice too.
@@ -186,7 +186,7 @@ func TestLinkIsNotASession(t *testing.T) {
 	b.get("/me").wants(t, 200, "Sign in")
 	staff := w.browser(reception)
 	staff.get(link).wants(t, 200).lacks(t, "Did not come", "Patients", canary)
-	form := url.Values{"slot": {"2026-11-25T05:00:00Z|prac_2"}, "override_reason": {"because"}}
+	form := url.Values{"slot": {"2026-11-25T05:00:00Z|prac_2"}, "override_reason": {"because"}, "mini_screen": {"none"}}
 	w.book.refuse = fault.New(fault.Aborted, "OUTSIDE_SHIFT", "not at work")
 	staff.post(link+"/done", form).wants(t, 409, "The practitioner does not work at that time.", "The nearest free times").lacks(t, "Book all the same")
 	w.browser(patient).post("/staff/appointments/apt_1/link", nil).wants(t, 403)

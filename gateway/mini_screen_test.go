@@ -21,6 +21,10 @@ func (s *intake) RecordMiniScreen(ctx context.Context, in *intakev1.RecordMiniSc
 	if p, _ := authn.From(ctx); !p.SeesPatient(in.GetPatientId()) {
 		return nil, fault.NotFoundf("patient")
 	}
+	if in.GetNotAskedBecause() != "" {
+		s.screens = append(s.screens, in)
+		return &intakev1.RecordMiniScreenResponse{NotAskedBecause: in.GetNotAskedBecause()}, nil
+	}
 	for _, m := range questionnaire().GetMiniScreen() {
 		if _, ok := in.GetAnswers()[m.GetId()]; !ok {
 			return nil, fault.Invalid("answers."+m.GetId(), "must be answered")
@@ -148,9 +152,54 @@ func TestBookingAsksTheMiniScreen(t *testing.T) {
 	if !slices.Contains(w.book.released, "hold_1") {
 		t.Error("the time stays held")
 	}
-	// Staff book without the questions: they are asked before the visit.
+}
+
+// A patient who moves a visit is asked as well, and a yes leaves it where it is.
+func TestMoveAsksTheMiniScreen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	link := w.linkFor(t, "/staff/appointments/apt_1/link", nil)
+	b := w.browser("")
+	a := b.get(link + "/times")
+	a = b.post(link+"/confirm", with(a.hidden(t, link+"/confirm"), "slot", "2026-11-25T17:00:00Z|prac_2")).wants(t, 200, "Move the visit?", "Has any of these begun")
+	form := a.hidden(t, link+"/done")
+	b.post(link+"/done", form).wants(t, 422, "Tick what applies")
+	b.post(link+"/done", ticked(form, "fever")).wants(t, 200, "Please call us first", "The visit is not moved. It stays at its old time.").lacks(t, "Fever")
+	b.get(link).wants(t, 200, "Tuesday 24 November 2026")
+	b.post(link+"/done", ticked(form, "none")).wants(t, 200, "The visit is moved.")
+	if n := len(w.in.screens); n != 2 {
+		t.Errorf("%d mini-screens", n)
+	}
+}
+
+// The front desk may ask a caller with a booking: a yes books nothing and says what to tell.
+// When nobody was asked the booking goes on in one press, and why is kept.
+func TestStaffMayAskTheCaller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
 	staff := w.browser(reception)
-	staff.post("/staff/book/done", url.Values{"patient": {"pat_2"}, "type": {"atype_physio"}, "slot": {"2026-11-25T17:00:00Z|prac_2"}}).wants(t, 200, "Your visit is booked.")
+	wish := url.Values{"patient": {"pat_2"}, "type": {"atype_physio"}, "slot": {"2026-11-25T17:00:00Z|prac_2"}}
+	made := len(w.book.made)
+	staff.get("/staff/book/times?patient=pat_2&type=atype_physio").wants(t, 200, "Ask the caller the six questions", `name="not_asked"`)
+	a := staff.post("/staff/book/confirm", wish).wants(t, 200, "Ask the caller the six questions", "They are asked before the visit")
+	form := a.hidden(t, "/staff/book/done")
+	staff.post("/staff/book/done", ticked(form, "none", "fever")).wants(t, 422, "only if nothing else is ticked")
+	staff.post("/staff/book/done", ticked(form, "chest_pain")).wants(t, 200, "Not booked", "The patient said yes to", "Pain or tightness in your chest", "Call the emergency number now.", "tel:")
+	if len(w.book.made) != made || len(w.in.screens) != 1 {
+		t.Fatalf("%d appointments, %d mini-screens", len(w.book.made)-made, len(w.in.screens))
+	}
+	form = staff.post("/staff/book/confirm", wish).hidden(t, "/staff/book/done")
+	form = with(form, "not_asked", "CALLER_NOT_PATIENT")
+	staff.post("/staff/book/done", form).wants(t, 200, "Your visit is booked.")
+	if last := w.in.screens[len(w.in.screens)-1]; last.GetNotAskedBecause() != "CALLER_NOT_PATIENT" || len(last.GetAnswers()) != 0 || last.GetPatientId() != "pat_2" {
+		t.Errorf("%v", last)
+	}
+	// A press that shows no questions keeps no reason.
+	screens := len(w.in.screens)
+	staff.post("/staff/book/done", url.Values{"patient": {"pat_2"}, "type": {"atype_physio"}, "slot": {"2026-11-25T17:30:00Z|prac_2"}}).wants(t, 200, "Your visit is booked.")
+	if len(w.in.screens) != screens {
+		t.Errorf("%d mini-screens more", len(w.in.screens)-screens)
+	}
 }
 
 // A clinic whose own form has no such questions books and receives without them.

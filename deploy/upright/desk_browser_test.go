@@ -199,7 +199,8 @@ func patientJourney(t *testing.T, p *program, me somebody, scripts bool) {
 	accessible(t, ctx, label("booked"))
 	do(t, ctx, "change", press(`//a[contains(., "Change the time")]`, `//h1[contains(., "Choose a time")]`))
 	accessible(t, ctx, label("times"))
-	do(t, ctx, "another time", press(`(//*[@id="slot"]//button)[2]`, `//h1[contains(., "Move the visit?")]`), press(`main form button`, `//*[@role="status"][contains(., "moved")]`))
+	do(t, ctx, "another time", press(`(//*[@id="slot"]//button)[2]`, `//h1[contains(., "Move the visit?")]`),
+		chromedp.Click(`//input[@name="mini_screen"][@value="none"]`), press(`main form button`, `//*[@role="status"][contains(., "moved")]`))
 	do(t, ctx, "cancel", chromedp.Click(`//summary[contains(., "Cancel this visit")]`), press(`//button[contains(., "Yes, cancel it")]`, `//*[@role="status"][contains(., "cancelled")]`))
 	accessible(t, ctx, label("cancelled"))
 	do(t, ctx, "an edited link", chromedp.Navigate(p.Address+to.Path+"x"), chromedp.WaitVisible(`//h1[contains(., "This link does not work")]`))

@@ -317,8 +317,8 @@ type directory struct {
 	// noNumber and noOfficer are what the clinics have not said yet.
 	noNumber, noOfficer bool
 
-	down                bool
-	asked               int
+	down  bool
+	asked int
 	// verified counts the checks of a name and a date of birth.
 	verified int
 }

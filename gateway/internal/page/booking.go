@@ -199,6 +199,7 @@ type timesPageData struct {
 	Manual      []Field
 	// Wait is where somebody goes whom none of the times suits; empty for a move.
 	Wait string
+	callerScreen
 }
 
 // day is a day's free times.
@@ -252,6 +253,9 @@ func (c *call) times(b *bookable, w *wrongs) (*view, error) {
 	}
 	if b.Staff {
 		d.Manual = c.manualTime(w, b)
+		if d.callerScreen, err = c.askScreen(b, w); err != nil {
+			return nil, err
+		}
 	}
 	if b.Moving == nil {
 		d.Wait = b.Wish.To(b.Base+"/wait", "from", "", "part", "", "at", "")

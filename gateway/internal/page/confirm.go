@@ -21,8 +21,7 @@ type confirmPage struct {
 	// Refusals are shown when staff book although something refuses.
 	Refusals []refusal
 	Reason   *Field
-	// Screen are the six questions before a booking; patients answer them, nil for staff.
-	Screen *Field
+	callerScreen
 }
 
 // confirm holds the time that was picked and asks once more. When the time is gone the
@@ -127,14 +126,9 @@ func (c *call) showConfirm(b *bookable, start time.Time, practitioner string, ho
 		reason := c.input(w, "textarea", "override_reason", "confirm.reason")
 		d.Reason = &reason
 	}
-	if b.asksPatient() {
-		items, err := c.miniScreenItems()
-		if err != nil {
-			return err
-		}
-		if len(items) > 0 {
-			d.Screen = c.miniScreen(w, items, "mini_screen.ask")
-		}
+	var err error
+	if d.callerScreen, err = c.askScreen(b, w); err != nil {
+		return err
 	}
 	title := "confirm.title"
 	if b.Moving != nil {
@@ -159,10 +153,8 @@ func (c *call) book(base string, done func(*bookingv1.Appointment) string, staff
 	if !ok {
 		return c.timesAgain(b, w)
 	}
-	if b.asksPatient() {
-		if answered, err := c.screened(b, start, practitioner); answered {
-			return err
-		}
+	if answered, err := c.screened(b, start, practitioner); answered {
+		return err
 	}
 	var override *bookingv1.Override
 	if staff && c.r.PostForm.Has("override_reason") {
@@ -174,6 +166,9 @@ func (c *call) book(base string, done func(*bookingv1.Appointment) string, staff
 		override = &bookingv1.Override{Reason: c.form("override_reason")}
 	}
 	a, err := c.place(b, start, practitioner, override)
+	if err == nil {
+		c.noteNotAsked(b)
+	}
 	switch {
 	case err == nil && b.Moving != nil:
 		was := b.Moving.GetStartTime().AsTime().Format(time.RFC3339) + "|" + b.Moving.GetPractitionerId()

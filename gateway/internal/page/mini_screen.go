@@ -1,6 +1,7 @@
 package page
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -73,7 +74,7 @@ func (c *call) miniScreenAnswers(w *wrongs, items []*intakev1.MiniScreenItem) ma
 // recordMiniScreen tells intake the answers. The same form sent twice is recorded once.
 func (c *call) recordMiniScreen(patient string, answers map[string]bool) (*intakev1.RecordMiniScreenResponse, error) {
 	return c.clients.triage.RecordMiniScreen(c.ctx(), &intakev1.RecordMiniScreenRequest{
-		PatientId: patient, Answers: answers, RequestId: c.requestID(),
+		PatientId: patient, Answers: answers, LanguageCode: c.cat.Lang, RequestId: c.requestID(),
 	})
 }
 
@@ -93,20 +94,46 @@ type miniScreenStop struct {
 	Urgent  bool
 	Text    string
 	Numbers []*directoryv1.EmergencyNumber
+	// Moving is true when a visit was to be moved: it stays as it is.
+	Moving bool
+	// Staff is true for the front desk, which tells the caller; Yes is then what the caller
+	// said yes to, and Advice what to tell.
+	Staff  bool
+	Yes    []string
+	Advice *intakev1.Advice
 }
 
-// asksPatient reports whether the six questions are part of it: a patient answers them with
-// every booking. Moving a visit asks nothing, since the front desk asks again before it.
-func (b *bookable) asksPatient() bool { return !b.Staff && b.Moving == nil }
+// callerScreen are the six questions before a booking or a move; Screen is nil when the form
+// asks none. Patients must answer them; the front desk may for a caller, or says why nobody
+// was asked: NotAsked is nil for patients.
+type callerScreen struct{ Screen, NotAsked *Field }
 
-// screened asks a patient's answers before a booking. It reports true when it has answered
-// itself: with the questions again, or with what to do instead of booking.
+// askScreen are the six questions for whoever books.
+func (c *call) askScreen(b *bookable, w *wrongs) (s callerScreen, err error) {
+	items, err := c.miniScreenItems()
+	if err != nil || len(items) == 0 {
+		return s, err
+	}
+	if !b.Staff {
+		s.Screen = c.miniScreen(w, items, "mini_screen.ask")
+		return s, nil
+	}
+	s.Screen, s.NotAsked = c.miniScreen(w, items, "mini_screen.ask_caller"), c.notAsked(w)
+	return s, nil
+}
+
+// screened asks the answers before a booking or a move: a patient's always, a caller's when
+// the front desk has ticked any. It reports true when it has answered itself: with the
+// questions again, or with what to do instead.
 func (c *call) screened(b *bookable, start time.Time, practitioner string) (bool, error) {
 	items, err := c.miniScreenItems()
 	if err != nil {
 		return true, err
 	}
-	if len(items) == 0 { // a form of the clinic's own that asks nothing again
+	if len(items) == 0 { // a form of the clinic's own, approved before it had to ask again
+		return false, nil
+	}
+	if b.Staff && len(c.forms("mini_screen")) == 0 {
 		return false, nil
 	}
 	w := c.wrongs()
@@ -124,14 +151,69 @@ func (c *call) screened(b *bookable, start time.Time, practitioner string) (bool
 	if hold := c.form("hold"); hold != "" { // somebody else may have the time; else it runs out by itself
 		_, _ = c.clients.holds.DeleteHold(c.ctx(), &bookingv1.DeleteHoldRequest{RequestId: c.requestID(), HoldId: hold})
 	}
-	return true, c.showStopped(b.clinic, got.GetLevel())
+	d := miniScreenStop{Moving: b.Moving != nil}
+	if !b.Staff {
+		return true, c.showStop(b.clinic, d, got.GetLevel())
+	}
+	d.Staff, d.Advice = true, got.GetAdvice()
+	for _, m := range items {
+		if answers[m.GetId()] {
+			d.Yes = append(d.Yes, c.miniScreenText(m))
+		}
+	}
+	return true, c.showStoppedCaller(b, d, got.GetLevel())
+}
+
+// whyNotAsked are the reasons for which the front desk leaves the questions out, the usual
+// one first.
+var whyNotAsked = []string{"NOT_ASKED_YET", "CALLER_NOT_PATIENT", "PATIENT_DECLINED", "SEEN_BY_CLINICIAN"}
+
+// notAsked is the question why the caller was not asked.
+func (c *call) notAsked(w *wrongs) *Field {
+	f := c.input(w, "select", "not_asked", "mini_screen.not_asked")
+	for _, code := range whyNotAsked {
+		f.Options = append(f.Options, Option{Value: code, Label: say(c.cat, "not_asked", code)})
+	}
+	return &f
+}
+
+// noteNotAsked keeps why a caller was not asked, once the visit is booked. The visit stands
+// even if that cannot be kept: the questions are asked again before it.
+func (c *call) noteNotAsked(b *bookable) {
+	why := c.form("not_asked")
+	if !b.Staff || why == "" || len(c.forms("mini_screen")) > 0 {
+		return
+	}
+	_, err := c.clients.triage.RecordMiniScreen(c.ctx(), &intakev1.RecordMiniScreenRequest{
+		PatientId: b.Wish.Patient, NotAskedBecause: why, RequestId: c.requestID(),
+	})
+	if err != nil {
+		c.cfg.Log.WarnContext(c.ctx(), "why a caller was not asked is not kept", slog.Any("error", err))
+	}
+}
+
+// showStoppedCaller says to the front desk what to tell a caller whose answers stop a booking.
+func (c *call) showStoppedCaller(b *bookable, d miniScreenStop, level string) error {
+	d.Numbers = miniScreenNumbers(b.clinic, level)
+	d.Urgent = level == "EMERGENCY_NOW" || level == "URGENT_SAME_DAY"
+	title := "mini_screen.staff_title"
+	if d.Moving {
+		title = "mini_screen.staff_title_move"
+	}
+	v := c.view(c.cat.T(title), d)
+	v.Back = "/staff/patients/" + b.Wish.Patient
+	return c.show("mini_screen_stop", v)
 }
 
 // showStopped says what to do instead of booking. It is the answer to the form itself: an
 // address would tell whoever reads it how the patient is.
 func (c *call) showStopped(clinic *directoryv1.Clinic, level string) error {
-	list := miniScreenNumbers(clinic, level)
-	d := miniScreenStop{Numbers: list, Urgent: level == "EMERGENCY_NOW" || level == "URGENT_SAME_DAY"}
+	return c.showStop(clinic, miniScreenStop{}, level)
+}
+
+// showStop is showStopped for what was to happen.
+func (c *call) showStop(clinic *directoryv1.Clinic, d miniScreenStop, level string) error {
+	d.Numbers, d.Urgent = miniScreenNumbers(clinic, level), level == "EMERGENCY_NOW" || level == "URGENT_SAME_DAY"
 	title := "mini_screen.title_stop"
 	switch level {
 	case "EMERGENCY_NOW":

@@ -380,7 +380,10 @@ func (c *call) justDone(d *appointmentPage, book string) {
 	if c.query("done") != "moved" || err != nil || practitioner == "" {
 		return
 	}
-	d.Was, d.MoveURL = c.cat.When(wallTime(start, c.zone(d.GetTimeZone())), d.GetTimeZone()), book+"/done"
+	d.Was, d.MoveURL = c.cat.When(wallTime(start, c.zone(d.GetTimeZone())), d.GetTimeZone()), book+"/confirm"
+	if d.Staff { // a patient answers the six questions with every move
+		d.MoveURL = book + "/done"
+	}
 	d.Back = []pair{{"move", d.GetAppointmentId()}, {"slot", was}, {"etag", d.GetEtag()}}
 }
 
