@@ -198,6 +198,11 @@ func (b *booking) CheckInAppointment(ctx context.Context, in *bookingv1.CheckInA
 	return &bookingv1.CheckInAppointmentResponse{Appointment: a}, err
 }
 
+func (b *booking) UndoCheckInAppointment(ctx context.Context, in *bookingv1.UndoCheckInAppointmentRequest) (*bookingv1.UndoCheckInAppointmentResponse, error) {
+	a, err := b.move(ctx, in.GetAppointmentId(), in.GetEtag(), "BOOKED")
+	return &bookingv1.UndoCheckInAppointmentResponse{Appointment: a}, err
+}
+
 func (b *booking) CancelAppointment(ctx context.Context, in *bookingv1.CancelAppointmentRequest) (*bookingv1.CancelAppointmentResponse, error) {
 	a, err := b.move(ctx, in.GetAppointmentId(), in.GetEtag(), "CANCELLED")
 	return &bookingv1.CancelAppointmentResponse{Appointment: a}, err

@@ -139,6 +139,8 @@ func TestDayList(t *testing.T) {
 		t.Errorf("went to %s", b.path)
 	}
 	b.post("/staff/appointments/apt_1/arrive", form).wants(t, 200, "Somebody changed this since you opened it")
+	arrived := b.get("/staff/day").wants(t, 200, "Not arrived")
+	b.post("/staff/appointments/apt_1/undo-arrive", arrived.hidden(t, "/staff/appointments/apt_1/undo-arrive")).wants(t, 200, "The arrival is taken back.", "booked").lacks(t, "Not arrived")
 	b.get("/staff/day?date=2026-11-23").wants(t, 200, "Nothing is booked on this day.")
 	b.get("/staff/day?date=<script>").wants(t, 200, "Tuesday 24 November 2026")
 	b.get("/staff/appointments/apt_2").wants(t, 200, "Noor Haddad", "Physiotherapy", "Vancouver time", "Cancel this visit")

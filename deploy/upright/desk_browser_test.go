@@ -123,6 +123,9 @@ func receive(t *testing.T, ctx context.Context, p *program, label func(string) s
 	do(t, ctx, "none of these", chromedp.Click(`//input[@name="mini_screen"][@value="none"]`), press(`main form button`, `//*[@id="waiting"]`))
 	says(t, ctx, "Marked as arrived.", "waits 0 minutes", "booked all the same")
 	accessible(t, ctx, label("waiting room"))
+	do(t, ctx, "the wrong patient", press(`//section//form[@action="/staff/appointments/`+id+`/undo-arrive"]//button`, `//*[@role="status"][contains(., "The arrival is taken back.")]`),
+		press(`//form[@action="/staff/appointments/`+id+`/arrive"]//button`, `//h1[contains(., "Six questions before the visit")]`),
+		chromedp.Click(`//input[@name="mini_screen"][@value="none"]`), press(`main form button`, `//*[@id="waiting"]`))
 	do(t, ctx, "start", press(`//section//form[@action="/staff/appointments/`+id+`/start"]//button`, `//*[@role="status"][contains(., "Session started.")]`))
 	do(t, ctx, "done", press(`//form[@action="/staff/appointments/`+id+`/complete"]//button`, `//*[@role="status"][contains(., "Marked as done.")]`))
 }

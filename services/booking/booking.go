@@ -7,9 +7,9 @@
 // people, places and patients that it has not heard of yet.
 //
 // Emits: HoldPlaced, HoldReleased, AppointmentBooked, AppointmentRescheduled,
-// AppointmentCancelled, AppointmentCheckedIn, AppointmentStarted, AppointmentCompleted,
-// AppointmentNoShow, AppointmentFlagged, EntitlementVoided, ScheduleChanged, WaitlistJoined,
-// WaitlistLeft, WaitlistOffered, WaitlistOfferEnded.
+// AppointmentCancelled, AppointmentCheckedIn, AppointmentCheckInUndone, AppointmentStarted,
+// AppointmentCompleted, AppointmentNoShow, AppointmentFlagged, EntitlementVoided,
+// ScheduleChanged, WaitlistJoined, WaitlistLeft, WaitlistOffered, WaitlistOfferEnded.
 //
 // Hears: directory's ClinicChanged, PractitionerChanged, CredentialChanged, ResourceChanged,
 // PatientRegistered, PatientMerged, PatientUnmerged; intake's IntakeTriaged,

@@ -1,6 +1,7 @@
 package booking_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -212,6 +213,57 @@ func TestProgress(t *testing.T) {
 				t.Errorf("%v: %s, want %s", c.path, got, c.want)
 			}
 		}
+	})
+}
+
+// TestUndoCheckIn takes an arrival back, for the wrong patient, and takes it in again; once the
+// session has begun it stays.
+func TestUndoCheckIn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		undo := func(by context.Context, id, etag string) (*bookingv1.Appointment, error) {
+			got, err := w.appointments.UndoCheckInAppointment(by, &bookingv1.UndoCheckInAppointmentRequest{AppointmentId: id, Etag: etag})
+			return got.GetAppointment(), err
+		}
+		arrive := func(id string) *bookingv1.Appointment {
+			got, err := w.appointments.CheckInAppointment(w.reception(), &bookingv1.CheckInAppointmentRequest{AppointmentId: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.GetAppointment()
+		}
+		id := w.book(w.ask(at(10, 0))).GetAppointmentId()
+		w.clock.Set(at(9, 55))
+		before := arrive(id)
+		_, err := undo(w.reception(), id, "W/\"1\"")
+		refused(t, err, "VERSION_MISMATCH")
+		for range 2 { // the second press finds it done
+			got, err := undo(w.reception(), id, "")
+			if err != nil || got.GetState() != "BOOKED" || got.GetCheckInTime() != nil || got.GetEtag() == before.GetEtag() {
+				t.Errorf("taken back: %v %v", got, err)
+			}
+		}
+		if again := arrive(id); again.GetState() != "CHECKED_IN" || again.GetCheckInTime() == nil {
+			t.Errorf("arrived again: %v", again)
+		}
+		var kinds []string
+		for _, e := range w.events() {
+			kinds = append(kinds, string(e.ProtoReflect().Descriptor().Name()))
+		}
+		if diff := cmp.Diff([]string{"AppointmentBooked", "AppointmentCheckedIn", "AppointmentCheckInUndone", "AppointmentCheckedIn"}, kinds); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if _, err := w.appointments.StartAppointment(w.reception(), &bookingv1.StartAppointmentRequest{AppointmentId: id}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = undo(w.reception(), id, "")
+		refused(t, err, "NOT_CHECKED_IN")
+		gone := w.book(w.ask(at(11, 0))).GetAppointmentId()
+		if _, err := w.cancel(gone); err != nil {
+			t.Fatal(err)
+		}
+		_, err = undo(w.reception(), gone, "")
+		refused(t, err, "NOT_CHECKED_IN")
 	})
 }
 

@@ -157,7 +157,7 @@ func (c *call) actions(state string) []action {
 	case "BOOKED":
 		return []action{button("arrive", ""), button("no-show", "second")}
 	case "CHECKED_IN":
-		return []action{button("start", ""), button("complete", "second")}
+		return []action{button("start", ""), button("complete", "second"), button("undo-arrive", "second")}
 	case "IN_PROGRESS":
 		return []action{button("complete", "")}
 	}
@@ -183,6 +183,10 @@ func (s *Site) staffAppointment(c *call) error {
 func (s *Site) staffAct(c *call) error {
 	id, etag, request := c.path("appointment_id"), c.form("etag"), c.requestID()
 	do := map[string]func() error{
+		"undo-arrive": func() error {
+			_, err := s.clients.appointments.UndoCheckInAppointment(c.ctx(), &bookingv1.UndoCheckInAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
+			return err
+		},
 		"start": func() error {
 			_, err := s.clients.appointments.StartAppointment(c.ctx(), &bookingv1.StartAppointmentRequest{RequestId: request, AppointmentId: id, Etag: etag})
 			return err

@@ -122,6 +122,16 @@ func (s *appointments) CheckInAppointment(ctx context.Context, r *bookingv1.Chec
 	return &bookingv1.CheckInAppointmentResponse{Appointment: encode(ctx, apt)}, nil
 }
 
+func (s *appointments) UndoCheckInAppointment(ctx context.Context, r *bookingv1.UndoCheckInAppointmentRequest) (*bookingv1.UndoCheckInAppointmentResponse, error) {
+	apt, err := s.app.UndoCheckInAppointment(ctx, app.Change{
+		Fingerprint: requestid.Fingerprint(r), AppointmentID: r.GetAppointmentId(), Etag: r.GetEtag(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bookingv1.UndoCheckInAppointmentResponse{Appointment: encode(ctx, apt)}, nil
+}
+
 func (s *appointments) StartAppointment(ctx context.Context, r *bookingv1.StartAppointmentRequest) (*bookingv1.StartAppointmentResponse, error) {
 	apt, err := s.app.StartAppointment(ctx, app.Change{
 		Fingerprint: requestid.Fingerprint(r), AppointmentID: r.GetAppointmentId(), Etag: r.GetEtag(),

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,6 +26,23 @@ func (a *App) CheckInAppointment(ctx context.Context, c Change) (*store.Appointm
 		}
 		apt.State, apt.CheckedInAt = store.CheckedIn, tx.Now()
 		return "", &bookingv1.AppointmentCheckedIn{Appointment: Fact(apt)}, nil
+	})
+}
+
+// UndoCheckInAppointment takes an arrival back: the appointment waits to take place again.
+// Doing it again changes nothing. NOT_CHECKED_IN when the session has begun, or when it cannot
+// take place any more.
+func (a *App) UndoCheckInAppointment(ctx context.Context, c Change) (*store.Appointment, error) {
+	return a.change(ctx, "UndoCheckInAppointment", "appointment.undo_check_in", c, func(_ *sqldb.Tx, apt *store.Appointment) (store.Outcome, proto.Message, error) {
+		switch apt.State {
+		case store.Booked:
+			return "", nil, nil
+		case store.CheckedIn:
+			apt.State, apt.CheckedInAt = store.Booked, time.Time{}
+			return "", &bookingv1.AppointmentCheckInUndone{Appointment: Fact(apt)}, nil
+		case store.InProgress, store.Completed, store.Cancelled, store.NoShow:
+		}
+		return "", nil, wrongState("NOT_CHECKED_IN", "The session has begun already, or the appointment does not take place.", apt)
 	})
 }
 

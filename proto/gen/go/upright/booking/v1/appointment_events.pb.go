@@ -671,6 +671,52 @@ func (x *AppointmentCheckedIn) GetAppointment() *AppointmentFact {
 	return nil
 }
 
+// AppointmentCheckInUndone: the patient has not arrived after all.
+type AppointmentCheckInUndone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointment.
+	Appointment   *AppointmentFact `protobuf:"bytes,1,opt,name=appointment,proto3" json:"appointment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppointmentCheckInUndone) Reset() {
+	*x = AppointmentCheckInUndone{}
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppointmentCheckInUndone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppointmentCheckInUndone) ProtoMessage() {}
+
+func (x *AppointmentCheckInUndone) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppointmentCheckInUndone.ProtoReflect.Descriptor instead.
+func (*AppointmentCheckInUndone) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AppointmentCheckInUndone) GetAppointment() *AppointmentFact {
+	if x != nil {
+		return x.Appointment
+	}
+	return nil
+}
+
 // AppointmentStarted: the session has begun.
 type AppointmentStarted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -682,7 +728,7 @@ type AppointmentStarted struct {
 
 func (x *AppointmentStarted) Reset() {
 	*x = AppointmentStarted{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +740,7 @@ func (x *AppointmentStarted) String() string {
 func (*AppointmentStarted) ProtoMessage() {}
 
 func (x *AppointmentStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[7]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +753,7 @@ func (x *AppointmentStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentStarted.ProtoReflect.Descriptor instead.
 func (*AppointmentStarted) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{7}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AppointmentStarted) GetAppointment() *AppointmentFact {
@@ -732,7 +778,7 @@ type AppointmentFlagged struct {
 
 func (x *AppointmentFlagged) Reset() {
 	*x = AppointmentFlagged{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +790,7 @@ func (x *AppointmentFlagged) String() string {
 func (*AppointmentFlagged) ProtoMessage() {}
 
 func (x *AppointmentFlagged) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[8]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +803,7 @@ func (x *AppointmentFlagged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentFlagged.ProtoReflect.Descriptor instead.
 func (*AppointmentFlagged) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{8}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AppointmentFlagged) GetAppointment() *AppointmentFact {
@@ -792,7 +838,7 @@ type AppointmentCompleted struct {
 
 func (x *AppointmentCompleted) Reset() {
 	*x = AppointmentCompleted{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +850,7 @@ func (x *AppointmentCompleted) String() string {
 func (*AppointmentCompleted) ProtoMessage() {}
 
 func (x *AppointmentCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[9]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +863,7 @@ func (x *AppointmentCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentCompleted.ProtoReflect.Descriptor instead.
 func (*AppointmentCompleted) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{9}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AppointmentCompleted) GetAppointment() *AppointmentFact {
@@ -838,7 +884,7 @@ type AppointmentNoShow struct {
 
 func (x *AppointmentNoShow) Reset() {
 	*x = AppointmentNoShow{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +896,7 @@ func (x *AppointmentNoShow) String() string {
 func (*AppointmentNoShow) ProtoMessage() {}
 
 func (x *AppointmentNoShow) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[10]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +909,7 @@ func (x *AppointmentNoShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppointmentNoShow.ProtoReflect.Descriptor instead.
 func (*AppointmentNoShow) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{10}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AppointmentNoShow) GetAppointment() *AppointmentFact {
@@ -888,7 +934,7 @@ type EntitlementVoided struct {
 
 func (x *EntitlementVoided) Reset() {
 	*x = EntitlementVoided{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +946,7 @@ func (x *EntitlementVoided) String() string {
 func (*EntitlementVoided) ProtoMessage() {}
 
 func (x *EntitlementVoided) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[11]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +959,7 @@ func (x *EntitlementVoided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntitlementVoided.ProtoReflect.Descriptor instead.
 func (*EntitlementVoided) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{11}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EntitlementVoided) GetClinicId() string {
@@ -951,7 +997,7 @@ type ScheduleChanged struct {
 
 func (x *ScheduleChanged) Reset() {
 	*x = ScheduleChanged{}
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1009,7 @@ func (x *ScheduleChanged) String() string {
 func (*ScheduleChanged) ProtoMessage() {}
 
 func (x *ScheduleChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[12]
+	mi := &file_upright_booking_v1_appointment_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1022,7 @@ func (x *ScheduleChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduleChanged.ProtoReflect.Descriptor instead.
 func (*ScheduleChanged) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{12}
+	return file_upright_booking_v1_appointment_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ScheduleChanged) GetClinicId() string {
@@ -1052,6 +1098,8 @@ const file_upright_booking_v1_appointment_events_proto_rawDesc = "" +
 	"reasonCode\x12\x12\n" +
 	"\x04late\x18\x03 \x01(\bR\x04late\"]\n" +
 	"\x14AppointmentCheckedIn\x12E\n" +
+	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"a\n" +
+	"\x18AppointmentCheckInUndone\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"[\n" +
 	"\x12AppointmentStarted\x12E\n" +
 	"\vappointment\x18\x01 \x01(\v2#.upright.booking.v1.AppointmentFactR\vappointment\"\x9f\x01\n" +
@@ -1093,48 +1141,50 @@ func file_upright_booking_v1_appointment_events_proto_rawDescGZIP() []byte {
 }
 
 var file_upright_booking_v1_appointment_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_upright_booking_v1_appointment_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_upright_booking_v1_appointment_events_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_upright_booking_v1_appointment_events_proto_goTypes = []any{
-	(Outcome)(0),                   // 0: upright.booking.v1.Outcome
-	(*AppointmentFact)(nil),        // 1: upright.booking.v1.AppointmentFact
-	(*HoldPlaced)(nil),             // 2: upright.booking.v1.HoldPlaced
-	(*HoldReleased)(nil),           // 3: upright.booking.v1.HoldReleased
-	(*AppointmentBooked)(nil),      // 4: upright.booking.v1.AppointmentBooked
-	(*AppointmentRescheduled)(nil), // 5: upright.booking.v1.AppointmentRescheduled
-	(*AppointmentCancelled)(nil),   // 6: upright.booking.v1.AppointmentCancelled
-	(*AppointmentCheckedIn)(nil),   // 7: upright.booking.v1.AppointmentCheckedIn
-	(*AppointmentStarted)(nil),     // 8: upright.booking.v1.AppointmentStarted
-	(*AppointmentFlagged)(nil),     // 9: upright.booking.v1.AppointmentFlagged
-	(*AppointmentCompleted)(nil),   // 10: upright.booking.v1.AppointmentCompleted
-	(*AppointmentNoShow)(nil),      // 11: upright.booking.v1.AppointmentNoShow
-	(*EntitlementVoided)(nil),      // 12: upright.booking.v1.EntitlementVoided
-	(*ScheduleChanged)(nil),        // 13: upright.booking.v1.ScheduleChanged
-	(v1.Discipline)(0),             // 14: upright.type.v1.Discipline
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
+	(Outcome)(0),                     // 0: upright.booking.v1.Outcome
+	(*AppointmentFact)(nil),          // 1: upright.booking.v1.AppointmentFact
+	(*HoldPlaced)(nil),               // 2: upright.booking.v1.HoldPlaced
+	(*HoldReleased)(nil),             // 3: upright.booking.v1.HoldReleased
+	(*AppointmentBooked)(nil),        // 4: upright.booking.v1.AppointmentBooked
+	(*AppointmentRescheduled)(nil),   // 5: upright.booking.v1.AppointmentRescheduled
+	(*AppointmentCancelled)(nil),     // 6: upright.booking.v1.AppointmentCancelled
+	(*AppointmentCheckedIn)(nil),     // 7: upright.booking.v1.AppointmentCheckedIn
+	(*AppointmentCheckInUndone)(nil), // 8: upright.booking.v1.AppointmentCheckInUndone
+	(*AppointmentStarted)(nil),       // 9: upright.booking.v1.AppointmentStarted
+	(*AppointmentFlagged)(nil),       // 10: upright.booking.v1.AppointmentFlagged
+	(*AppointmentCompleted)(nil),     // 11: upright.booking.v1.AppointmentCompleted
+	(*AppointmentNoShow)(nil),        // 12: upright.booking.v1.AppointmentNoShow
+	(*EntitlementVoided)(nil),        // 13: upright.booking.v1.EntitlementVoided
+	(*ScheduleChanged)(nil),          // 14: upright.booking.v1.ScheduleChanged
+	(v1.Discipline)(0),               // 15: upright.type.v1.Discipline
+	(*timestamppb.Timestamp)(nil),    // 16: google.protobuf.Timestamp
 }
 var file_upright_booking_v1_appointment_events_proto_depIdxs = []int32{
-	14, // 0: upright.booking.v1.AppointmentFact.discipline:type_name -> upright.type.v1.Discipline
-	15, // 1: upright.booking.v1.AppointmentFact.start_time:type_name -> google.protobuf.Timestamp
-	15, // 2: upright.booking.v1.AppointmentFact.end_time:type_name -> google.protobuf.Timestamp
-	15, // 3: upright.booking.v1.HoldPlaced.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 4: upright.booking.v1.HoldPlaced.start_time:type_name -> google.protobuf.Timestamp
-	15, // 5: upright.booking.v1.HoldPlaced.end_time:type_name -> google.protobuf.Timestamp
-	15, // 6: upright.booking.v1.HoldReleased.start_time:type_name -> google.protobuf.Timestamp
-	15, // 7: upright.booking.v1.HoldReleased.end_time:type_name -> google.protobuf.Timestamp
+	15, // 0: upright.booking.v1.AppointmentFact.discipline:type_name -> upright.type.v1.Discipline
+	16, // 1: upright.booking.v1.AppointmentFact.start_time:type_name -> google.protobuf.Timestamp
+	16, // 2: upright.booking.v1.AppointmentFact.end_time:type_name -> google.protobuf.Timestamp
+	16, // 3: upright.booking.v1.HoldPlaced.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 4: upright.booking.v1.HoldPlaced.start_time:type_name -> google.protobuf.Timestamp
+	16, // 5: upright.booking.v1.HoldPlaced.end_time:type_name -> google.protobuf.Timestamp
+	16, // 6: upright.booking.v1.HoldReleased.start_time:type_name -> google.protobuf.Timestamp
+	16, // 7: upright.booking.v1.HoldReleased.end_time:type_name -> google.protobuf.Timestamp
 	1,  // 8: upright.booking.v1.AppointmentBooked.appointment:type_name -> upright.booking.v1.AppointmentFact
 	1,  // 9: upright.booking.v1.AppointmentRescheduled.appointment:type_name -> upright.booking.v1.AppointmentFact
 	1,  // 10: upright.booking.v1.AppointmentRescheduled.previous:type_name -> upright.booking.v1.AppointmentFact
 	1,  // 11: upright.booking.v1.AppointmentCancelled.appointment:type_name -> upright.booking.v1.AppointmentFact
 	1,  // 12: upright.booking.v1.AppointmentCheckedIn.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 13: upright.booking.v1.AppointmentStarted.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 14: upright.booking.v1.AppointmentFlagged.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 15: upright.booking.v1.AppointmentCompleted.appointment:type_name -> upright.booking.v1.AppointmentFact
-	1,  // 16: upright.booking.v1.AppointmentNoShow.appointment:type_name -> upright.booking.v1.AppointmentFact
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	1,  // 13: upright.booking.v1.AppointmentCheckInUndone.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 14: upright.booking.v1.AppointmentStarted.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 15: upright.booking.v1.AppointmentFlagged.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 16: upright.booking.v1.AppointmentCompleted.appointment:type_name -> upright.booking.v1.AppointmentFact
+	1,  // 17: upright.booking.v1.AppointmentNoShow.appointment:type_name -> upright.booking.v1.AppointmentFact
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_appointment_events_proto_init() }
@@ -1148,7 +1198,7 @@ func file_upright_booking_v1_appointment_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_appointment_events_proto_rawDesc), len(file_upright_booking_v1_appointment_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

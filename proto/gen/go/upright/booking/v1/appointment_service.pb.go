@@ -994,6 +994,116 @@ func (x *CheckInAppointmentResponse) GetAppointment() *Appointment {
 	return nil
 }
 
+// UndoCheckInAppointmentRequest names an appointment.
+type UndoCheckInAppointmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Retries with the same id return the same appointment.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The appointment.
+	AppointmentId string `protobuf:"bytes,2,opt,name=appointment_id,json=appointmentId,proto3" json:"appointment_id,omitempty"`
+	// The version this is based on; VERSION_MISMATCH when it has changed. Empty skips the check.
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoCheckInAppointmentRequest) Reset() {
+	*x = UndoCheckInAppointmentRequest{}
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoCheckInAppointmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoCheckInAppointmentRequest) ProtoMessage() {}
+
+func (x *UndoCheckInAppointmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoCheckInAppointmentRequest.ProtoReflect.Descriptor instead.
+func (*UndoCheckInAppointmentRequest) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UndoCheckInAppointmentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UndoCheckInAppointmentRequest) GetAppointmentId() string {
+	if x != nil {
+		return x.AppointmentId
+	}
+	return ""
+}
+
+func (x *UndoCheckInAppointmentRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// UndoCheckInAppointmentResponse holds the appointment, booked as before.
+type UndoCheckInAppointmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The appointment.
+	Appointment   *Appointment `protobuf:"bytes,1,opt,name=appointment,proto3" json:"appointment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoCheckInAppointmentResponse) Reset() {
+	*x = UndoCheckInAppointmentResponse{}
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoCheckInAppointmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoCheckInAppointmentResponse) ProtoMessage() {}
+
+func (x *UndoCheckInAppointmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoCheckInAppointmentResponse.ProtoReflect.Descriptor instead.
+func (*UndoCheckInAppointmentResponse) Descriptor() ([]byte, []int) {
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *UndoCheckInAppointmentResponse) GetAppointment() *Appointment {
+	if x != nil {
+		return x.Appointment
+	}
+	return nil
+}
+
 // StartAppointmentRequest names an appointment.
 type StartAppointmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1009,7 +1119,7 @@ type StartAppointmentRequest struct {
 
 func (x *StartAppointmentRequest) Reset() {
 	*x = StartAppointmentRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[14]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1131,7 @@ func (x *StartAppointmentRequest) String() string {
 func (*StartAppointmentRequest) ProtoMessage() {}
 
 func (x *StartAppointmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[14]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1144,7 @@ func (x *StartAppointmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAppointmentRequest.ProtoReflect.Descriptor instead.
 func (*StartAppointmentRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{14}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StartAppointmentRequest) GetRequestId() string {
@@ -1069,7 +1179,7 @@ type StartAppointmentResponse struct {
 
 func (x *StartAppointmentResponse) Reset() {
 	*x = StartAppointmentResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[15]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1191,7 @@ func (x *StartAppointmentResponse) String() string {
 func (*StartAppointmentResponse) ProtoMessage() {}
 
 func (x *StartAppointmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[15]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1204,7 @@ func (x *StartAppointmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAppointmentResponse.ProtoReflect.Descriptor instead.
 func (*StartAppointmentResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{15}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StartAppointmentResponse) GetAppointment() *Appointment {
@@ -1119,7 +1229,7 @@ type CompleteAppointmentRequest struct {
 
 func (x *CompleteAppointmentRequest) Reset() {
 	*x = CompleteAppointmentRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[16]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1241,7 @@ func (x *CompleteAppointmentRequest) String() string {
 func (*CompleteAppointmentRequest) ProtoMessage() {}
 
 func (x *CompleteAppointmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[16]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1254,7 @@ func (x *CompleteAppointmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteAppointmentRequest.ProtoReflect.Descriptor instead.
 func (*CompleteAppointmentRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{16}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CompleteAppointmentRequest) GetRequestId() string {
@@ -1179,7 +1289,7 @@ type CompleteAppointmentResponse struct {
 
 func (x *CompleteAppointmentResponse) Reset() {
 	*x = CompleteAppointmentResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[17]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1301,7 @@ func (x *CompleteAppointmentResponse) String() string {
 func (*CompleteAppointmentResponse) ProtoMessage() {}
 
 func (x *CompleteAppointmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[17]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1314,7 @@ func (x *CompleteAppointmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteAppointmentResponse.ProtoReflect.Descriptor instead.
 func (*CompleteAppointmentResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{17}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CompleteAppointmentResponse) GetAppointment() *Appointment {
@@ -1229,7 +1339,7 @@ type MarkNoShowRequest struct {
 
 func (x *MarkNoShowRequest) Reset() {
 	*x = MarkNoShowRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[18]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1351,7 @@ func (x *MarkNoShowRequest) String() string {
 func (*MarkNoShowRequest) ProtoMessage() {}
 
 func (x *MarkNoShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[18]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1364,7 @@ func (x *MarkNoShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkNoShowRequest.ProtoReflect.Descriptor instead.
 func (*MarkNoShowRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{18}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MarkNoShowRequest) GetRequestId() string {
@@ -1289,7 +1399,7 @@ type MarkNoShowResponse struct {
 
 func (x *MarkNoShowResponse) Reset() {
 	*x = MarkNoShowResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[19]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1411,7 @@ func (x *MarkNoShowResponse) String() string {
 func (*MarkNoShowResponse) ProtoMessage() {}
 
 func (x *MarkNoShowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[19]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1424,7 @@ func (x *MarkNoShowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkNoShowResponse.ProtoReflect.Descriptor instead.
 func (*MarkNoShowResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{19}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MarkNoShowResponse) GetAppointment() *Appointment {
@@ -1337,7 +1447,7 @@ type ResolveEntitlementRequest struct {
 
 func (x *ResolveEntitlementRequest) Reset() {
 	*x = ResolveEntitlementRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[20]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1459,7 @@ func (x *ResolveEntitlementRequest) String() string {
 func (*ResolveEntitlementRequest) ProtoMessage() {}
 
 func (x *ResolveEntitlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[20]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1472,7 @@ func (x *ResolveEntitlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveEntitlementRequest.ProtoReflect.Descriptor instead.
 func (*ResolveEntitlementRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{20}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResolveEntitlementRequest) GetClinicId() string {
@@ -1390,7 +1500,7 @@ type ResolveEntitlementResponse struct {
 
 func (x *ResolveEntitlementResponse) Reset() {
 	*x = ResolveEntitlementResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[21]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1512,7 @@ func (x *ResolveEntitlementResponse) String() string {
 func (*ResolveEntitlementResponse) ProtoMessage() {}
 
 func (x *ResolveEntitlementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[21]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1525,7 @@ func (x *ResolveEntitlementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveEntitlementResponse.ProtoReflect.Descriptor instead.
 func (*ResolveEntitlementResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{21}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResolveEntitlementResponse) GetOutcome() *EntitlementOutcome {
@@ -1444,7 +1554,7 @@ type KeepCareBlockRequest struct {
 
 func (x *KeepCareBlockRequest) Reset() {
 	*x = KeepCareBlockRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1566,7 @@ func (x *KeepCareBlockRequest) String() string {
 func (*KeepCareBlockRequest) ProtoMessage() {}
 
 func (x *KeepCareBlockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[22]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1579,7 @@ func (x *KeepCareBlockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeepCareBlockRequest.ProtoReflect.Descriptor instead.
 func (*KeepCareBlockRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{22}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *KeepCareBlockRequest) GetClinicId() string {
@@ -1516,7 +1626,7 @@ type KeepCareBlockResponse struct {
 
 func (x *KeepCareBlockResponse) Reset() {
 	*x = KeepCareBlockResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1638,7 @@ func (x *KeepCareBlockResponse) String() string {
 func (*KeepCareBlockResponse) ProtoMessage() {}
 
 func (x *KeepCareBlockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[23]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1651,7 @@ func (x *KeepCareBlockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeepCareBlockResponse.ProtoReflect.Descriptor instead.
 func (*KeepCareBlockResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{23}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{25}
 }
 
 // EntitlementOutcome is a recorded outcome.
@@ -1559,7 +1669,7 @@ type EntitlementOutcome struct {
 
 func (x *EntitlementOutcome) Reset() {
 	*x = EntitlementOutcome{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1681,7 @@ func (x *EntitlementOutcome) String() string {
 func (*EntitlementOutcome) ProtoMessage() {}
 
 func (x *EntitlementOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[24]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1694,7 @@ func (x *EntitlementOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntitlementOutcome.ProtoReflect.Descriptor instead.
 func (*EntitlementOutcome) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{24}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EntitlementOutcome) GetEntitlementId() string {
@@ -1625,7 +1735,7 @@ type ListEntitlementOutcomesRequest struct {
 
 func (x *ListEntitlementOutcomesRequest) Reset() {
 	*x = ListEntitlementOutcomesRequest{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1747,7 @@ func (x *ListEntitlementOutcomesRequest) String() string {
 func (*ListEntitlementOutcomesRequest) ProtoMessage() {}
 
 func (x *ListEntitlementOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[25]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1760,7 @@ func (x *ListEntitlementOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntitlementOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntitlementOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{25}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListEntitlementOutcomesRequest) GetClinicId() string {
@@ -1694,7 +1804,7 @@ type ListEntitlementOutcomesResponse struct {
 
 func (x *ListEntitlementOutcomesResponse) Reset() {
 	*x = ListEntitlementOutcomesResponse{}
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1816,7 @@ func (x *ListEntitlementOutcomesResponse) String() string {
 func (*ListEntitlementOutcomesResponse) ProtoMessage() {}
 
 func (x *ListEntitlementOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[26]
+	mi := &file_upright_booking_v1_appointment_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1829,7 @@ func (x *ListEntitlementOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntitlementOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntitlementOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{26}
+	return file_upright_booking_v1_appointment_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListEntitlementOutcomesResponse) GetOutcomes() []*EntitlementOutcome {
@@ -1823,6 +1933,13 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rappointmentId\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"_\n" +
 	"\x1aCheckInAppointmentResponse\x12A\n" +
+	"\vappointment\x18\x01 \x01(\v2\x1f.upright.booking.v1.AppointmentR\vappointment\"\x97\x01\n" +
+	"\x1dUndoCheckInAppointmentRequest\x12'\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x120\n" +
+	"\x0eappointment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rappointmentId\x12\x1b\n" +
+	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\"c\n" +
+	"\x1eUndoCheckInAppointmentResponse\x12A\n" +
 	"\vappointment\x18\x01 \x01(\v2\x1f.upright.booking.v1.AppointmentR\vappointment\"\x91\x01\n" +
 	"\x17StartAppointmentRequest\x12'\n" +
 	"\n" +
@@ -1871,7 +1988,7 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x8d\x01\n" +
 	"\x1fListEntitlementOutcomesResponse\x12B\n" +
 	"\boutcomes\x18\x01 \x03(\v2&.upright.booking.v1.EntitlementOutcomeR\boutcomes\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x87\x12\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xe1\x13\n" +
 	"\x12AppointmentService\x12\xac\x01\n" +
 	"\x11CreateAppointment\x12,.upright.booking.v1.CreateAppointmentRequest\x1a-.upright.booking.v1.CreateAppointmentResponse\":\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\":\x01*b\vappointment\"\x10/v1/appointments\x12\x99\x01\n" +
 	"\x10ListAppointments\x12+.upright.booking.v1.ListAppointmentsRequest\x1a,.upright.booking.v1.ListAppointmentsResponse\"*\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/appointments\x12\xb1\x01\n" +
@@ -1879,7 +1996,8 @@ const file_upright_booking_v1_appointment_service_proto_rawDesc = "" +
 	"\x15RescheduleAppointment\x120.upright.booking.v1.RescheduleAppointmentRequest\x1a1.upright.booking.v1.RescheduleAppointmentResponse\"M\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x02>:\x01*b\vappointment\",/v1/appointments/{appointment_id}:reschedule\x12\xc4\x01\n" +
 	"\x11CancelAppointment\x12,.upright.booking.v1.CancelAppointmentRequest\x1a-.upright.booking.v1.CancelAppointmentResponse\"R\xaa\xbb\x18\x0e\x12\x03\x01\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02::\x01*b\vappointment\"(/v1/appointments/{appointment_id}:cancel\x12\xc5\x01\n" +
 	"\x15UndoCancelAppointment\x120.upright.booking.v1.UndoCancelAppointmentRequest\x1a1.upright.booking.v1.UndoCancelAppointmentResponse\"G\xaa\xbb\x18\x05\x12\x03\x01\x02\x03\x82\xd3\xe4\x93\x028:\x01*b\vappointment\"&/v1/appointments/{appointment_id}:undo\x12\xc7\x01\n" +
-	"\x12CheckInAppointment\x12-.upright.booking.v1.CheckInAppointmentRequest\x1a..upright.booking.v1.CheckInAppointmentResponse\"R\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02;:\x01*b\vappointment\")/v1/appointments/{appointment_id}:checkIn\x12\xbf\x01\n" +
+	"\x12CheckInAppointment\x12-.upright.booking.v1.CheckInAppointmentRequest\x1a..upright.booking.v1.CheckInAppointmentResponse\"R\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02;:\x01*b\vappointment\")/v1/appointments/{appointment_id}:checkIn\x12\xd7\x01\n" +
+	"\x16UndoCheckInAppointment\x121.upright.booking.v1.UndoCheckInAppointmentRequest\x1a2.upright.booking.v1.UndoCheckInAppointmentResponse\"V\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02?:\x01*b\vappointment\"-/v1/appointments/{appointment_id}:undoCheckIn\x12\xbf\x01\n" +
 	"\x10StartAppointment\x12+.upright.booking.v1.StartAppointmentRequest\x1a,.upright.booking.v1.StartAppointmentResponse\"P\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x029:\x01*b\vappointment\"'/v1/appointments/{appointment_id}:start\x12\xcb\x01\n" +
 	"\x13CompleteAppointment\x12..upright.booking.v1.CompleteAppointmentRequest\x1a/.upright.booking.v1.CompleteAppointmentResponse\"S\xaa\xbb\x18\r\x12\x02\x02\x03\x1a\aupright\x82\xd3\xe4\x93\x02<:\x01*b\vappointment\"*/v1/appointments/{appointment_id}:complete\x12\xb2\x01\n" +
 	"\n" +
@@ -1901,7 +2019,7 @@ func file_upright_booking_v1_appointment_service_proto_rawDescGZIP() []byte {
 	return file_upright_booking_v1_appointment_service_proto_rawDescData
 }
 
-var file_upright_booking_v1_appointment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_upright_booking_v1_appointment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_upright_booking_v1_appointment_service_proto_goTypes = []any{
 	(*CreateAppointmentRequest)(nil),        // 0: upright.booking.v1.CreateAppointmentRequest
 	(*CreateAppointmentResponse)(nil),       // 1: upright.booking.v1.CreateAppointmentResponse
@@ -1917,77 +2035,82 @@ var file_upright_booking_v1_appointment_service_proto_goTypes = []any{
 	(*UndoCancelAppointmentResponse)(nil),   // 11: upright.booking.v1.UndoCancelAppointmentResponse
 	(*CheckInAppointmentRequest)(nil),       // 12: upright.booking.v1.CheckInAppointmentRequest
 	(*CheckInAppointmentResponse)(nil),      // 13: upright.booking.v1.CheckInAppointmentResponse
-	(*StartAppointmentRequest)(nil),         // 14: upright.booking.v1.StartAppointmentRequest
-	(*StartAppointmentResponse)(nil),        // 15: upright.booking.v1.StartAppointmentResponse
-	(*CompleteAppointmentRequest)(nil),      // 16: upright.booking.v1.CompleteAppointmentRequest
-	(*CompleteAppointmentResponse)(nil),     // 17: upright.booking.v1.CompleteAppointmentResponse
-	(*MarkNoShowRequest)(nil),               // 18: upright.booking.v1.MarkNoShowRequest
-	(*MarkNoShowResponse)(nil),              // 19: upright.booking.v1.MarkNoShowResponse
-	(*ResolveEntitlementRequest)(nil),       // 20: upright.booking.v1.ResolveEntitlementRequest
-	(*ResolveEntitlementResponse)(nil),      // 21: upright.booking.v1.ResolveEntitlementResponse
-	(*KeepCareBlockRequest)(nil),            // 22: upright.booking.v1.KeepCareBlockRequest
-	(*KeepCareBlockResponse)(nil),           // 23: upright.booking.v1.KeepCareBlockResponse
-	(*EntitlementOutcome)(nil),              // 24: upright.booking.v1.EntitlementOutcome
-	(*ListEntitlementOutcomesRequest)(nil),  // 25: upright.booking.v1.ListEntitlementOutcomesRequest
-	(*ListEntitlementOutcomesResponse)(nil), // 26: upright.booking.v1.ListEntitlementOutcomesResponse
-	(*timestamppb.Timestamp)(nil),           // 27: google.protobuf.Timestamp
-	(*Override)(nil),                        // 28: upright.booking.v1.Override
-	(*Appointment)(nil),                     // 29: upright.booking.v1.Appointment
-	(v1.Discipline)(0),                      // 30: upright.type.v1.Discipline
-	(Outcome)(0),                            // 31: upright.booking.v1.Outcome
-	(*AppointmentFact)(nil),                 // 32: upright.booking.v1.AppointmentFact
+	(*UndoCheckInAppointmentRequest)(nil),   // 14: upright.booking.v1.UndoCheckInAppointmentRequest
+	(*UndoCheckInAppointmentResponse)(nil),  // 15: upright.booking.v1.UndoCheckInAppointmentResponse
+	(*StartAppointmentRequest)(nil),         // 16: upright.booking.v1.StartAppointmentRequest
+	(*StartAppointmentResponse)(nil),        // 17: upright.booking.v1.StartAppointmentResponse
+	(*CompleteAppointmentRequest)(nil),      // 18: upright.booking.v1.CompleteAppointmentRequest
+	(*CompleteAppointmentResponse)(nil),     // 19: upright.booking.v1.CompleteAppointmentResponse
+	(*MarkNoShowRequest)(nil),               // 20: upright.booking.v1.MarkNoShowRequest
+	(*MarkNoShowResponse)(nil),              // 21: upright.booking.v1.MarkNoShowResponse
+	(*ResolveEntitlementRequest)(nil),       // 22: upright.booking.v1.ResolveEntitlementRequest
+	(*ResolveEntitlementResponse)(nil),      // 23: upright.booking.v1.ResolveEntitlementResponse
+	(*KeepCareBlockRequest)(nil),            // 24: upright.booking.v1.KeepCareBlockRequest
+	(*KeepCareBlockResponse)(nil),           // 25: upright.booking.v1.KeepCareBlockResponse
+	(*EntitlementOutcome)(nil),              // 26: upright.booking.v1.EntitlementOutcome
+	(*ListEntitlementOutcomesRequest)(nil),  // 27: upright.booking.v1.ListEntitlementOutcomesRequest
+	(*ListEntitlementOutcomesResponse)(nil), // 28: upright.booking.v1.ListEntitlementOutcomesResponse
+	(*timestamppb.Timestamp)(nil),           // 29: google.protobuf.Timestamp
+	(*Override)(nil),                        // 30: upright.booking.v1.Override
+	(*Appointment)(nil),                     // 31: upright.booking.v1.Appointment
+	(v1.Discipline)(0),                      // 32: upright.type.v1.Discipline
+	(Outcome)(0),                            // 33: upright.booking.v1.Outcome
+	(*AppointmentFact)(nil),                 // 34: upright.booking.v1.AppointmentFact
 }
 var file_upright_booking_v1_appointment_service_proto_depIdxs = []int32{
-	27, // 0: upright.booking.v1.CreateAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 1: upright.booking.v1.CreateAppointmentRequest.override:type_name -> upright.booking.v1.Override
-	29, // 2: upright.booking.v1.CreateAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 3: upright.booking.v1.ListAppointmentsResponse.appointments:type_name -> upright.booking.v1.Appointment
-	29, // 4: upright.booking.v1.GetAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	27, // 5: upright.booking.v1.RescheduleAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 6: upright.booking.v1.RescheduleAppointmentRequest.override:type_name -> upright.booking.v1.Override
-	29, // 7: upright.booking.v1.RescheduleAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 8: upright.booking.v1.CancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 9: upright.booking.v1.UndoCancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 10: upright.booking.v1.CheckInAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 11: upright.booking.v1.StartAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 12: upright.booking.v1.CompleteAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
-	29, // 13: upright.booking.v1.MarkNoShowResponse.appointment:type_name -> upright.booking.v1.Appointment
-	24, // 14: upright.booking.v1.ResolveEntitlementResponse.outcome:type_name -> upright.booking.v1.EntitlementOutcome
-	30, // 15: upright.booking.v1.KeepCareBlockRequest.forbidden:type_name -> upright.type.v1.Discipline
-	31, // 16: upright.booking.v1.EntitlementOutcome.outcome:type_name -> upright.booking.v1.Outcome
-	32, // 17: upright.booking.v1.EntitlementOutcome.appointment:type_name -> upright.booking.v1.AppointmentFact
-	24, // 18: upright.booking.v1.ListEntitlementOutcomesResponse.outcomes:type_name -> upright.booking.v1.EntitlementOutcome
-	0,  // 19: upright.booking.v1.AppointmentService.CreateAppointment:input_type -> upright.booking.v1.CreateAppointmentRequest
-	2,  // 20: upright.booking.v1.AppointmentService.ListAppointments:input_type -> upright.booking.v1.ListAppointmentsRequest
-	4,  // 21: upright.booking.v1.AppointmentService.GetAppointment:input_type -> upright.booking.v1.GetAppointmentRequest
-	6,  // 22: upright.booking.v1.AppointmentService.RescheduleAppointment:input_type -> upright.booking.v1.RescheduleAppointmentRequest
-	8,  // 23: upright.booking.v1.AppointmentService.CancelAppointment:input_type -> upright.booking.v1.CancelAppointmentRequest
-	10, // 24: upright.booking.v1.AppointmentService.UndoCancelAppointment:input_type -> upright.booking.v1.UndoCancelAppointmentRequest
-	12, // 25: upright.booking.v1.AppointmentService.CheckInAppointment:input_type -> upright.booking.v1.CheckInAppointmentRequest
-	14, // 26: upright.booking.v1.AppointmentService.StartAppointment:input_type -> upright.booking.v1.StartAppointmentRequest
-	16, // 27: upright.booking.v1.AppointmentService.CompleteAppointment:input_type -> upright.booking.v1.CompleteAppointmentRequest
-	18, // 28: upright.booking.v1.AppointmentService.MarkNoShow:input_type -> upright.booking.v1.MarkNoShowRequest
-	20, // 29: upright.booking.v1.AppointmentService.ResolveEntitlement:input_type -> upright.booking.v1.ResolveEntitlementRequest
-	22, // 30: upright.booking.v1.AppointmentService.KeepCareBlock:input_type -> upright.booking.v1.KeepCareBlockRequest
-	25, // 31: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:input_type -> upright.booking.v1.ListEntitlementOutcomesRequest
-	1,  // 32: upright.booking.v1.AppointmentService.CreateAppointment:output_type -> upright.booking.v1.CreateAppointmentResponse
-	3,  // 33: upright.booking.v1.AppointmentService.ListAppointments:output_type -> upright.booking.v1.ListAppointmentsResponse
-	5,  // 34: upright.booking.v1.AppointmentService.GetAppointment:output_type -> upright.booking.v1.GetAppointmentResponse
-	7,  // 35: upright.booking.v1.AppointmentService.RescheduleAppointment:output_type -> upright.booking.v1.RescheduleAppointmentResponse
-	9,  // 36: upright.booking.v1.AppointmentService.CancelAppointment:output_type -> upright.booking.v1.CancelAppointmentResponse
-	11, // 37: upright.booking.v1.AppointmentService.UndoCancelAppointment:output_type -> upright.booking.v1.UndoCancelAppointmentResponse
-	13, // 38: upright.booking.v1.AppointmentService.CheckInAppointment:output_type -> upright.booking.v1.CheckInAppointmentResponse
-	15, // 39: upright.booking.v1.AppointmentService.StartAppointment:output_type -> upright.booking.v1.StartAppointmentResponse
-	17, // 40: upright.booking.v1.AppointmentService.CompleteAppointment:output_type -> upright.booking.v1.CompleteAppointmentResponse
-	19, // 41: upright.booking.v1.AppointmentService.MarkNoShow:output_type -> upright.booking.v1.MarkNoShowResponse
-	21, // 42: upright.booking.v1.AppointmentService.ResolveEntitlement:output_type -> upright.booking.v1.ResolveEntitlementResponse
-	23, // 43: upright.booking.v1.AppointmentService.KeepCareBlock:output_type -> upright.booking.v1.KeepCareBlockResponse
-	26, // 44: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:output_type -> upright.booking.v1.ListEntitlementOutcomesResponse
-	32, // [32:45] is the sub-list for method output_type
-	19, // [19:32] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	29, // 0: upright.booking.v1.CreateAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
+	30, // 1: upright.booking.v1.CreateAppointmentRequest.override:type_name -> upright.booking.v1.Override
+	31, // 2: upright.booking.v1.CreateAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 3: upright.booking.v1.ListAppointmentsResponse.appointments:type_name -> upright.booking.v1.Appointment
+	31, // 4: upright.booking.v1.GetAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	29, // 5: upright.booking.v1.RescheduleAppointmentRequest.start_time:type_name -> google.protobuf.Timestamp
+	30, // 6: upright.booking.v1.RescheduleAppointmentRequest.override:type_name -> upright.booking.v1.Override
+	31, // 7: upright.booking.v1.RescheduleAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 8: upright.booking.v1.CancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 9: upright.booking.v1.UndoCancelAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 10: upright.booking.v1.CheckInAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 11: upright.booking.v1.UndoCheckInAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 12: upright.booking.v1.StartAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 13: upright.booking.v1.CompleteAppointmentResponse.appointment:type_name -> upright.booking.v1.Appointment
+	31, // 14: upright.booking.v1.MarkNoShowResponse.appointment:type_name -> upright.booking.v1.Appointment
+	26, // 15: upright.booking.v1.ResolveEntitlementResponse.outcome:type_name -> upright.booking.v1.EntitlementOutcome
+	32, // 16: upright.booking.v1.KeepCareBlockRequest.forbidden:type_name -> upright.type.v1.Discipline
+	33, // 17: upright.booking.v1.EntitlementOutcome.outcome:type_name -> upright.booking.v1.Outcome
+	34, // 18: upright.booking.v1.EntitlementOutcome.appointment:type_name -> upright.booking.v1.AppointmentFact
+	26, // 19: upright.booking.v1.ListEntitlementOutcomesResponse.outcomes:type_name -> upright.booking.v1.EntitlementOutcome
+	0,  // 20: upright.booking.v1.AppointmentService.CreateAppointment:input_type -> upright.booking.v1.CreateAppointmentRequest
+	2,  // 21: upright.booking.v1.AppointmentService.ListAppointments:input_type -> upright.booking.v1.ListAppointmentsRequest
+	4,  // 22: upright.booking.v1.AppointmentService.GetAppointment:input_type -> upright.booking.v1.GetAppointmentRequest
+	6,  // 23: upright.booking.v1.AppointmentService.RescheduleAppointment:input_type -> upright.booking.v1.RescheduleAppointmentRequest
+	8,  // 24: upright.booking.v1.AppointmentService.CancelAppointment:input_type -> upright.booking.v1.CancelAppointmentRequest
+	10, // 25: upright.booking.v1.AppointmentService.UndoCancelAppointment:input_type -> upright.booking.v1.UndoCancelAppointmentRequest
+	12, // 26: upright.booking.v1.AppointmentService.CheckInAppointment:input_type -> upright.booking.v1.CheckInAppointmentRequest
+	14, // 27: upright.booking.v1.AppointmentService.UndoCheckInAppointment:input_type -> upright.booking.v1.UndoCheckInAppointmentRequest
+	16, // 28: upright.booking.v1.AppointmentService.StartAppointment:input_type -> upright.booking.v1.StartAppointmentRequest
+	18, // 29: upright.booking.v1.AppointmentService.CompleteAppointment:input_type -> upright.booking.v1.CompleteAppointmentRequest
+	20, // 30: upright.booking.v1.AppointmentService.MarkNoShow:input_type -> upright.booking.v1.MarkNoShowRequest
+	22, // 31: upright.booking.v1.AppointmentService.ResolveEntitlement:input_type -> upright.booking.v1.ResolveEntitlementRequest
+	24, // 32: upright.booking.v1.AppointmentService.KeepCareBlock:input_type -> upright.booking.v1.KeepCareBlockRequest
+	27, // 33: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:input_type -> upright.booking.v1.ListEntitlementOutcomesRequest
+	1,  // 34: upright.booking.v1.AppointmentService.CreateAppointment:output_type -> upright.booking.v1.CreateAppointmentResponse
+	3,  // 35: upright.booking.v1.AppointmentService.ListAppointments:output_type -> upright.booking.v1.ListAppointmentsResponse
+	5,  // 36: upright.booking.v1.AppointmentService.GetAppointment:output_type -> upright.booking.v1.GetAppointmentResponse
+	7,  // 37: upright.booking.v1.AppointmentService.RescheduleAppointment:output_type -> upright.booking.v1.RescheduleAppointmentResponse
+	9,  // 38: upright.booking.v1.AppointmentService.CancelAppointment:output_type -> upright.booking.v1.CancelAppointmentResponse
+	11, // 39: upright.booking.v1.AppointmentService.UndoCancelAppointment:output_type -> upright.booking.v1.UndoCancelAppointmentResponse
+	13, // 40: upright.booking.v1.AppointmentService.CheckInAppointment:output_type -> upright.booking.v1.CheckInAppointmentResponse
+	15, // 41: upright.booking.v1.AppointmentService.UndoCheckInAppointment:output_type -> upright.booking.v1.UndoCheckInAppointmentResponse
+	17, // 42: upright.booking.v1.AppointmentService.StartAppointment:output_type -> upright.booking.v1.StartAppointmentResponse
+	19, // 43: upright.booking.v1.AppointmentService.CompleteAppointment:output_type -> upright.booking.v1.CompleteAppointmentResponse
+	21, // 44: upright.booking.v1.AppointmentService.MarkNoShow:output_type -> upright.booking.v1.MarkNoShowResponse
+	23, // 45: upright.booking.v1.AppointmentService.ResolveEntitlement:output_type -> upright.booking.v1.ResolveEntitlementResponse
+	25, // 46: upright.booking.v1.AppointmentService.KeepCareBlock:output_type -> upright.booking.v1.KeepCareBlockResponse
+	28, // 47: upright.booking.v1.AppointmentService.ListEntitlementOutcomes:output_type -> upright.booking.v1.ListEntitlementOutcomesResponse
+	34, // [34:48] is the sub-list for method output_type
+	20, // [20:34] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_upright_booking_v1_appointment_service_proto_init() }
@@ -2003,7 +2126,7 @@ func file_upright_booking_v1_appointment_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_upright_booking_v1_appointment_service_proto_rawDesc), len(file_upright_booking_v1_appointment_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -316,6 +316,51 @@ func local_request_AppointmentService_CheckInAppointment_0(ctx context.Context, 
 	return msg, metadata, err
 }
 
+func request_AppointmentService_UndoCheckInAppointment_0(ctx context.Context, marshaler runtime.Marshaler, client AppointmentServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UndoCheckInAppointmentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["appointment_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "appointment_id")
+	}
+	protoReq.AppointmentId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "appointment_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.UndoCheckInAppointment(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_AppointmentService_UndoCheckInAppointment_0(ctx context.Context, marshaler runtime.Marshaler, server AppointmentServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq UndoCheckInAppointmentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["appointment_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "appointment_id")
+	}
+	protoReq.AppointmentId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "appointment_id", err)
+	}
+	msg, err := server.UndoCheckInAppointment(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_AppointmentService_StartAppointment_0(ctx context.Context, marshaler runtime.Marshaler, client AppointmentServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq StartAppointmentRequest
@@ -597,6 +642,26 @@ func RegisterAppointmentServiceHandlerServer(ctx context.Context, mux *runtime.S
 		}
 		forward_AppointmentService_CheckInAppointment_0(annotatedContext, mux, outboundMarshaler, w, req, response_AppointmentService_CheckInAppointment_0{resp.(*CheckInAppointmentResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_AppointmentService_UndoCheckInAppointment_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/upright.booking.v1.AppointmentService/UndoCheckInAppointment", runtime.WithHTTPPathPattern("/v1/appointments/{appointment_id}:undoCheckIn"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_AppointmentService_UndoCheckInAppointment_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AppointmentService_UndoCheckInAppointment_0(annotatedContext, mux, outboundMarshaler, w, req, response_AppointmentService_UndoCheckInAppointment_0{resp.(*UndoCheckInAppointmentResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_AppointmentService_StartAppointment_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -816,6 +881,23 @@ func RegisterAppointmentServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_AppointmentService_CheckInAppointment_0(annotatedContext, mux, outboundMarshaler, w, req, response_AppointmentService_CheckInAppointment_0{resp.(*CheckInAppointmentResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_AppointmentService_UndoCheckInAppointment_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/upright.booking.v1.AppointmentService/UndoCheckInAppointment", runtime.WithHTTPPathPattern("/v1/appointments/{appointment_id}:undoCheckIn"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_AppointmentService_UndoCheckInAppointment_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AppointmentService_UndoCheckInAppointment_0(annotatedContext, mux, outboundMarshaler, w, req, response_AppointmentService_UndoCheckInAppointment_0{resp.(*UndoCheckInAppointmentResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_AppointmentService_StartAppointment_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -924,6 +1006,15 @@ func (m response_AppointmentService_CheckInAppointment_0) XXX_ResponseBody() int
 	return response.Appointment
 }
 
+type response_AppointmentService_UndoCheckInAppointment_0 struct {
+	*UndoCheckInAppointmentResponse
+}
+
+func (m response_AppointmentService_UndoCheckInAppointment_0) XXX_ResponseBody() interface{} {
+	response := m.UndoCheckInAppointmentResponse
+	return response.Appointment
+}
+
 type response_AppointmentService_StartAppointment_0 struct {
 	*StartAppointmentResponse
 }
@@ -952,27 +1043,29 @@ func (m response_AppointmentService_MarkNoShow_0) XXX_ResponseBody() interface{}
 }
 
 var (
-	pattern_AppointmentService_CreateAppointment_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "appointments"}, ""))
-	pattern_AppointmentService_ListAppointments_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "appointments"}, ""))
-	pattern_AppointmentService_GetAppointment_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, ""))
-	pattern_AppointmentService_RescheduleAppointment_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "reschedule"))
-	pattern_AppointmentService_CancelAppointment_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "cancel"))
-	pattern_AppointmentService_UndoCancelAppointment_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "undo"))
-	pattern_AppointmentService_CheckInAppointment_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "checkIn"))
-	pattern_AppointmentService_StartAppointment_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "start"))
-	pattern_AppointmentService_CompleteAppointment_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "complete"))
-	pattern_AppointmentService_MarkNoShow_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "markNoShow"))
+	pattern_AppointmentService_CreateAppointment_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "appointments"}, ""))
+	pattern_AppointmentService_ListAppointments_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "appointments"}, ""))
+	pattern_AppointmentService_GetAppointment_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, ""))
+	pattern_AppointmentService_RescheduleAppointment_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "reschedule"))
+	pattern_AppointmentService_CancelAppointment_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "cancel"))
+	pattern_AppointmentService_UndoCancelAppointment_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "undo"))
+	pattern_AppointmentService_CheckInAppointment_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "checkIn"))
+	pattern_AppointmentService_UndoCheckInAppointment_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "undoCheckIn"))
+	pattern_AppointmentService_StartAppointment_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "start"))
+	pattern_AppointmentService_CompleteAppointment_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "complete"))
+	pattern_AppointmentService_MarkNoShow_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "appointments", "appointment_id"}, "markNoShow"))
 )
 
 var (
-	forward_AppointmentService_CreateAppointment_0     = runtime.ForwardResponseMessage
-	forward_AppointmentService_ListAppointments_0      = runtime.ForwardResponseMessage
-	forward_AppointmentService_GetAppointment_0        = runtime.ForwardResponseMessage
-	forward_AppointmentService_RescheduleAppointment_0 = runtime.ForwardResponseMessage
-	forward_AppointmentService_CancelAppointment_0     = runtime.ForwardResponseMessage
-	forward_AppointmentService_UndoCancelAppointment_0 = runtime.ForwardResponseMessage
-	forward_AppointmentService_CheckInAppointment_0    = runtime.ForwardResponseMessage
-	forward_AppointmentService_StartAppointment_0      = runtime.ForwardResponseMessage
-	forward_AppointmentService_CompleteAppointment_0   = runtime.ForwardResponseMessage
-	forward_AppointmentService_MarkNoShow_0            = runtime.ForwardResponseMessage
+	forward_AppointmentService_CreateAppointment_0      = runtime.ForwardResponseMessage
+	forward_AppointmentService_ListAppointments_0       = runtime.ForwardResponseMessage
+	forward_AppointmentService_GetAppointment_0         = runtime.ForwardResponseMessage
+	forward_AppointmentService_RescheduleAppointment_0  = runtime.ForwardResponseMessage
+	forward_AppointmentService_CancelAppointment_0      = runtime.ForwardResponseMessage
+	forward_AppointmentService_UndoCancelAppointment_0  = runtime.ForwardResponseMessage
+	forward_AppointmentService_CheckInAppointment_0     = runtime.ForwardResponseMessage
+	forward_AppointmentService_UndoCheckInAppointment_0 = runtime.ForwardResponseMessage
+	forward_AppointmentService_StartAppointment_0       = runtime.ForwardResponseMessage
+	forward_AppointmentService_CompleteAppointment_0    = runtime.ForwardResponseMessage
+	forward_AppointmentService_MarkNoShow_0             = runtime.ForwardResponseMessage
 )

@@ -26,6 +26,7 @@ const (
 	AppointmentService_CancelAppointment_FullMethodName       = "/upright.booking.v1.AppointmentService/CancelAppointment"
 	AppointmentService_UndoCancelAppointment_FullMethodName   = "/upright.booking.v1.AppointmentService/UndoCancelAppointment"
 	AppointmentService_CheckInAppointment_FullMethodName      = "/upright.booking.v1.AppointmentService/CheckInAppointment"
+	AppointmentService_UndoCheckInAppointment_FullMethodName  = "/upright.booking.v1.AppointmentService/UndoCheckInAppointment"
 	AppointmentService_StartAppointment_FullMethodName        = "/upright.booking.v1.AppointmentService/StartAppointment"
 	AppointmentService_CompleteAppointment_FullMethodName     = "/upright.booking.v1.AppointmentService/CompleteAppointment"
 	AppointmentService_MarkNoShow_FullMethodName              = "/upright.booking.v1.AppointmentService/MarkNoShow"
@@ -66,6 +67,10 @@ type AppointmentServiceClient interface {
 	UndoCancelAppointment(ctx context.Context, in *UndoCancelAppointmentRequest, opts ...grpc.CallOption) (*UndoCancelAppointmentResponse, error)
 	// CheckInAppointment notes that the patient has arrived, on the day of the appointment.
 	CheckInAppointment(ctx context.Context, in *CheckInAppointmentRequest, opts ...grpc.CallOption) (*CheckInAppointmentResponse, error)
+	// UndoCheckInAppointment takes an arrival back that was noted for the wrong patient or too early:
+	// the appointment waits to take place again. NOT_CHECKED_IN when nobody has arrived, or when the
+	// session has begun.
+	UndoCheckInAppointment(ctx context.Context, in *UndoCheckInAppointmentRequest, opts ...grpc.CallOption) (*UndoCheckInAppointmentResponse, error)
 	// StartAppointment notes that the session has begun. Before an injection the plan is asked once
 	// more: FAILED_PRECONDITION / INJECTION_LIMIT, CONTRAINDICATED or RELEASE_NEEDED for what was
 	// learnt since the booking.
@@ -164,6 +169,16 @@ func (c *appointmentServiceClient) CheckInAppointment(ctx context.Context, in *C
 	return out, nil
 }
 
+func (c *appointmentServiceClient) UndoCheckInAppointment(ctx context.Context, in *UndoCheckInAppointmentRequest, opts ...grpc.CallOption) (*UndoCheckInAppointmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndoCheckInAppointmentResponse)
+	err := c.cc.Invoke(ctx, AppointmentService_UndoCheckInAppointment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *appointmentServiceClient) StartAppointment(ctx context.Context, in *StartAppointmentRequest, opts ...grpc.CallOption) (*StartAppointmentResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StartAppointmentResponse)
@@ -256,6 +271,10 @@ type AppointmentServiceServer interface {
 	UndoCancelAppointment(context.Context, *UndoCancelAppointmentRequest) (*UndoCancelAppointmentResponse, error)
 	// CheckInAppointment notes that the patient has arrived, on the day of the appointment.
 	CheckInAppointment(context.Context, *CheckInAppointmentRequest) (*CheckInAppointmentResponse, error)
+	// UndoCheckInAppointment takes an arrival back that was noted for the wrong patient or too early:
+	// the appointment waits to take place again. NOT_CHECKED_IN when nobody has arrived, or when the
+	// session has begun.
+	UndoCheckInAppointment(context.Context, *UndoCheckInAppointmentRequest) (*UndoCheckInAppointmentResponse, error)
 	// StartAppointment notes that the session has begun. Before an injection the plan is asked once
 	// more: FAILED_PRECONDITION / INJECTION_LIMIT, CONTRAINDICATED or RELEASE_NEEDED for what was
 	// learnt since the booking.
@@ -304,6 +323,9 @@ func (UnimplementedAppointmentServiceServer) UndoCancelAppointment(context.Conte
 }
 func (UnimplementedAppointmentServiceServer) CheckInAppointment(context.Context, *CheckInAppointmentRequest) (*CheckInAppointmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckInAppointment not implemented")
+}
+func (UnimplementedAppointmentServiceServer) UndoCheckInAppointment(context.Context, *UndoCheckInAppointmentRequest) (*UndoCheckInAppointmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoCheckInAppointment not implemented")
 }
 func (UnimplementedAppointmentServiceServer) StartAppointment(context.Context, *StartAppointmentRequest) (*StartAppointmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartAppointment not implemented")
@@ -470,6 +492,24 @@ func _AppointmentService_CheckInAppointment_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AppointmentService_UndoCheckInAppointment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoCheckInAppointmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AppointmentServiceServer).UndoCheckInAppointment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AppointmentService_UndoCheckInAppointment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AppointmentServiceServer).UndoCheckInAppointment(ctx, req.(*UndoCheckInAppointmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AppointmentService_StartAppointment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StartAppointmentRequest)
 	if err := dec(in); err != nil {
@@ -612,6 +652,10 @@ var AppointmentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckInAppointment",
 			Handler:    _AppointmentService_CheckInAppointment_Handler,
+		},
+		{
+			MethodName: "UndoCheckInAppointment",
+			Handler:    _AppointmentService_UndoCheckInAppointment_Handler,
 		},
 		{
 			MethodName: "StartAppointment",
