@@ -343,7 +343,7 @@ func (c *call) appointmentView(id, base, book string, staff bool) (*view, error)
 		}
 	}
 	if staff {
-		d.Flags, d.Actions = d.GetFlags(), c.actions(d.GetState())
+		d.Flags, d.Actions = d.GetFlags(), c.actions(d.Appointment)
 	}
 	return c.view(c.cat.T("appointment.title", "type", d.Type), d), nil
 }

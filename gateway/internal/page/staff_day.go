@@ -39,6 +39,8 @@ type dayPage struct {
 	IsToday                     bool
 	Visits                      []dayVisit
 	Cancelled                   []dayVisit
+	// NextVisits leads from an empty day to the next one with visits; nil when there is none soon.
+	NextVisits *link
 	// Waiting are those who have arrived, the longest wait first; today only.
 	Waiting      []waiting
 	Holds        []heldTime
@@ -128,7 +130,7 @@ func (c *call) dayVisits(p *dayPage, on civil.Date, who string) error {
 	}
 	now := c.cfg.Clock.Now()
 	for _, v := range all {
-		line := dayVisit{visit: v, Actions: c.actions(v.GetState()), Here: p.Here, Running: running(v, now)}
+		line := dayVisit{visit: v, Actions: c.actions(v.Appointment), Here: p.Here, Running: running(v, now)}
 		if v.GetState() == "CANCELLED" {
 			p.Cancelled = append(p.Cancelled, line)
 		} else {
@@ -141,6 +143,27 @@ func (c *call) dayVisits(p *dayPage, on civil.Date, who string) error {
 	if p.IsToday {
 		p.Waiting = waitingRoom(p.Visits, now)
 	}
+	if len(p.Visits) == 0 {
+		return c.nextVisitDay(p, on, who)
+	}
+	return nil
+}
+
+// nextVisitDay leads from an empty day to the next one that has visits, of those that one
+// question can see.
+func (c *call) nextVisitDay(p *dayPage, on civil.Date, who string) error {
+	got, err := c.clients.appointments.ListAppointments(c.ctx(), &bookingv1.ListAppointmentsRequest{
+		StartDate: on.AddDays(1).String(), EndDate: on.AddDays(92).String(), PractitionerId: who, PageSize: 50,
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range got.GetAppointments() {
+		if a.GetState() != "CANCELLED" {
+			p.NextVisits = &link{Href: withParam(p.Here, "date", a.GetLocalDate()), Text: c.cat.DateText(a.GetLocalDate())}
+			break
+		}
+	}
 	return nil
 }
 
@@ -149,13 +172,23 @@ func running(v visit, now time.Time) bool {
 	return !v.Over() && !now.Before(v.GetStartTime().AsTime()) && now.Before(v.GetEndTime().AsTime())
 }
 
-// actions lists the buttons for a state. The service decides whether one of them may be
-// pressed.
-func (c *call) actions(state string) []action {
+// actions lists the buttons that a visit can take now. The service decides whether one of them
+// may be pressed.
+func (c *call) actions(a *bookingv1.Appointment) []action {
 	button := func(path, class string) action { return action{path, c.cat.T("action." + path), class} }
-	switch state {
+	now := c.cfg.Clock.Now()
+	today, missed := civil.Of(now, c.zone(a.GetTimeZone())).String(), now.After(a.GetStartTime().AsTime())
+	switch a.GetState() {
 	case "BOOKED":
-		return []action{button("arrive", ""), button("no-show", "second")}
+		switch {
+		case a.GetLocalDate() < today:
+			return []action{button("complete", ""), button("no-show", "second")}
+		case a.GetLocalDate() > today:
+			return nil
+		case missed:
+			return []action{button("arrive", ""), button("no-show", "second")}
+		}
+		return []action{button("arrive", "")}
 	case "CHECKED_IN":
 		return []action{button("start", ""), button("complete", "second"), button("undo-arrive", "second")}
 	case "IN_PROGRESS":
