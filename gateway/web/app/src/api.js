@@ -62,9 +62,32 @@ export async function names(ids, background) {
   return new Map((found.patients ?? []).map((p) => [p.patient_id, `${p.given_name} ${p.family_name}`]));
 }
 
-/** watch calls back whenever something in the clinic happened; it reconnects by itself. */
-export function watch(changed) {
+/** undoArrival takes an arrival back, in the version that is on the screen. */
+export const undoArrival = (id, etag) => call(`/v1/appointments/${id}:undoCheckIn`, {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` },
+  body: JSON.stringify({ etag }),
+});
+
+/** arriving goes to the six questions before a check-in, and comes back. */
+export function arriving({ id, etag }, back) {
+  const form = document.createElement('form');
+  form.method = 'post';
+  form.action = `/staff/appointments/${id}/arrive`;
+  for (const [name, value] of Object.entries({ etag, back })) {
+    const input = document.createElement('input');
+    Object.assign(input, { type: 'hidden', name, value });
+    form.append(input);
+  }
+  document.body.append(form);
+  form.submit();
+}
+
+/** watch calls back whenever something in the clinic happened, and says whether it is connected; it reconnects by itself. */
+export function watch(changed, connected) {
   const source = new EventSource('/v1/events:watch');
+  source.onopen = () => connected(true);
+  source.onerror = () => connected(false);
   source.onmessage = changed;
   return () => source.close();
 }

@@ -18,7 +18,7 @@ export function shift(date, n) {
   return d.toISOString().slice(0, 10);
 }
 
-/** spoken gives the date as a person says it. */
-export function spoken(date) {
-  return new Intl.DateTimeFormat(document.documentElement.lang || 'en', { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(`${date}T12:00:00Z`));
+/** spoken gives the date as a person of the clinic says it. */
+export function spoken(date, locale) {
+  return new Intl.DateTimeFormat(locale || document.documentElement.lang, { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(`${date}T12:00:00Z`));
 }
