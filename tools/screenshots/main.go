@@ -52,8 +52,9 @@ type shot struct {
 func shots(monday string) []shot {
 	return []shot{
 		{name: "docs", path: "/docs", there: `//h1[.="Interface"]`, width: 1200, height: 800},
-		{name: "intake", role: "patient", path: "/intake", follow: []string{`//main//form[@action="/intake"]//button`}, there: `//p[starts-with(., "Step 1 of")]`, width: 390, height: 844},
+		// Before the form is begun, which would be on it.
 		{name: "me", role: "patient", path: "/me", there: `//main//progress`, width: 390, height: 844},
+		{name: "intake", role: "patient", path: "/intake", follow: []string{`//main//form[@action="/intake"]//button`}, there: `//p[starts-with(., "Step 1 of")]`, width: 390, height: 844},
 		{name: "day", role: "reception", path: "/staff/day?date=" + monday, there: `//main//table//tbody/tr[10]`, width: 1200, height: 900},
 		{name: "diary", role: "reception", path: "/diary/?date=" + monday, there: `(//*[contains(@class, "ec-event")])[10]`, width: 1200, height: 900, scripts: true},
 		{name: "patient", role: "physio", path: "/staff/tasks", follow: []string{`//main//a[starts-with(@href, "/staff/patients/")]`}, there: `//main//h2[contains(., "Injections")]`, width: 1200, height: 1100},
