@@ -40,7 +40,6 @@ var elsewhere = map[string]string{
 	"/diary/{$}": "TestDiaryByKeyboard: it needs JavaScript",
 	"/f/{token}": "TestFormOnAPhoneWithoutScripts", "/l/{link}/times": "TestBookingInABrowser", "/l/{link}/visit.ics": "a file",
 	"/me/offers/{offer_id}": "TestPatientWaits", "/l/{link}/wait": "TestWaitByLink",
-	"/me/offers/{offer_id}": "the gateway's tests of the waitlist: it needs a time that came free", "/l/{link}/wait": "the form of /me/book/wait",
 	"/intake/{intake_id}/stop":  "TestPagesInABrowser: an emergency answer stops the form",
 	"/intake/{intake_id}/saved": "TestFormPages", "/intake/{intake_id}/pictures/{picture_id}": "a file", "/staff/intakes/{intake_id}/pictures/{picture_id}": "a file",
 	"/me/appointments/{appointment_id}/visit.ics": "a file", "/staff/appointments/{appointment_id}/visit.ics": "a file", "/staff/patients/{patient_id}/diary.csv": "a file",
