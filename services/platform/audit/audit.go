@@ -57,10 +57,9 @@ func Write(ctx context.Context, tx *sqldb.Tx, e Entry) error {
 		}
 		facts = string(b)
 	}
-	_, err := tx.Exec(`INSERT INTO audit_log (clinic_id, at, actor, roles, session_id, service, action, resource_id, patient_id, facts)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	return tx.Later(`INSERT INTO audit_log (clinic_id, at, actor, roles, session_id, service, action, resource_id, patient_id, facts)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, nil,
 		p.ClinicID, sqldb.Micros(tx.Now()), p.Subject, roles(p), p.SessionID, p.Service, e.Action, e.Resource, e.PatientID, facts)
-	return err
 }
 
 // Read appends the entry for an answer that is about to be given, durable when it returns.

@@ -32,7 +32,8 @@ const maxPayload = 64 << 10
 // the other, and wakes the relay when that commits. The trace of ctx goes along.
 //
 // It fails with ABORTED/VERSION_MISMATCH when the aggregate has an event of that version
-// already: somebody changed it at the same time. The transaction is then of no use. It
+// already: somebody changed it at the same time. The transaction is then of no use, and on
+// PostgreSQL it may be the next statement or the commit that says so (sqldb.Tx.Later). It
 // fails with INTERNAL/UNFIT_EVENT when the program has made an event without an aggregate
 // or larger than 64 KiB, which no broker would take.
 func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
@@ -46,13 +47,16 @@ func Append(ctx context.Context, tx *sqldb.Tx, e Event) error {
 	}
 	var trace traceparent
 	propagation.TraceContext{}.Inject(ctx, &trace)
-	_, err = tx.Exec(insertText(tx.Dialect()),
+	taken := func(err error) error {
+		if name, ok := sqldb.Unique(err); ok && strings.HasSuffix(name, "aggregate_version_key") {
+			return fault.New(fault.Aborted, "VERSION_MISMATCH", "It was changed by someone else meanwhile. Load it again.").
+				With("aggregate_type", e.AggregateType).Because(err)
+		}
+		return err
+	}
+	err = tx.Later(insertText(tx.Dialect()), taken,
 		ident.New("evt"), e.AggregateType, e.AggregateID, e.AggregateVersion,
 		string(proto.MessageName(e.Message)), payload, string(trace), sqldb.Micros(tx.Now()))
-	if name, ok := sqldb.Unique(err); ok && strings.HasSuffix(name, "aggregate_version_key") {
-		return fault.New(fault.Aborted, "VERSION_MISMATCH", "It was changed by someone else meanwhile. Load it again.").
-			With("aggregate_type", e.AggregateType).Because(err)
-	}
 	if err != nil {
 		return err
 	}

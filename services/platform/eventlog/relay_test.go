@@ -172,6 +172,9 @@ func TestASlowTransactionIsNotSkipped(t *testing.T) {
 			err := eventlog.Append(t.Context(), tx, eventlog.Event{
 				AggregateType: "thing", AggregateID: "slow", AggregateVersion: 1, Message: &eventsv1.ListEventsRequest{After: 1000},
 			})
+			if err == nil { // the next statement sends it
+				_, err = tx.Exec(`select 1`)
+			}
 			close(appended)
 			<-commit
 			return err

@@ -143,7 +143,7 @@ func (db *DB) writePostgres(ctx context.Context, f func(tx *Tx) error) error {
 	defer db.stats.writes.Add(1)
 	pause := 2 * time.Millisecond
 	for try := 1; ; try++ {
-		tx, err := db.once(ctx, false, f)
+		tx, err := db.onceWrite(ctx, f)
 		if err == nil {
 			db.stats.commits.Add(1)
 			tx.committed()
@@ -165,9 +165,25 @@ func (db *DB) writePostgres(ctx context.Context, f func(tx *Tx) error) error {
 	}
 }
 
+// readPostgres runs f in a read-only REPEATABLE READ transaction, one snapshot for all of it.
 func (db *DB) readPostgres(ctx context.Context, f func(tx *Tx) error) error {
-	_, err := db.once(ctx, true, f)
-	return err
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // gives it back to the pool
+	life, cancel := lifetime(ctx)
+	defer cancel()
+	_, options := Postgres.begin(true)
+	std, err := conn.BeginTx(life, options)
+	if err != nil {
+		return lost(ctx, conn, err)
+	}
+	defer std.Rollback() //nolint:errcheck // it has read: there is nothing to keep
+	if err := runIn(&Tx{db: db, caller: ctx, now: db.clock.Now(), run: pgSession{std}}, f); err != nil {
+		return lost(ctx, conn, err)
+	}
+	return nil
 }
 
 // readOnePostgres runs f, whose one query is a transaction of its own.
@@ -183,10 +199,10 @@ func (db *DB) readOnePostgres(ctx context.Context, f func(tx *Tx) error) error {
 	return nil
 }
 
-// once runs f one time. The caller's ctx ends the wait for a connection and every
+// onceWrite runs f one time. The caller's ctx ends the wait for a connection and every
 // statement; the transaction itself lives a little longer, so that a commit is not cut off
 // in the middle, whose outcome nobody would know.
-func (db *DB) once(ctx context.Context, readOnly bool, f func(tx *Tx) error) (tx *Tx, err error) {
+func (db *DB) onceWrite(ctx context.Context, f func(tx *Tx) error) (tx *Tx, err error) {
 	conn, err := db.pool.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -194,20 +210,14 @@ func (db *DB) once(ctx context.Context, readOnly bool, f func(tx *Tx) error) (tx
 	defer conn.Close() //nolint:errcheck // gives it back to the pool
 	life, cancel := lifetime(ctx)
 	defer cancel()
-	_, options := Postgres.begin(readOnly)
-	std, err := conn.BeginTx(life, options)
-	if err != nil {
-		return nil, lost(ctx, conn, err)
-	}
-	defer std.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	tx = &Tx{db: db, caller: ctx, now: db.clock.Now(), run: pgSession{std}}
+	run := &pgWrite{pgSession: pgSession{conn}, conn: conn}
+	defer run.rollback(life)
+	tx = &Tx{db: db, caller: ctx, now: db.clock.Now(), run: run}
 	if err := runIn(tx, f); err != nil {
 		return tx, lost(ctx, conn, err)
 	}
-	if readOnly {
-		return tx, nil
-	}
-	if err := std.Commit(); err != nil {
+	if err := run.commit(life); err != nil {
+		_ = tx.fail(run.cause)
 		if err = lost(ctx, conn, err); errors.Is(err, errLost) {
 			err = fmt.Errorf("%w: %w", errOutcomeUnknown, err)
 		}

@@ -49,6 +49,32 @@ func (tx *Tx) Exec(query string, args ...any) (affected int64, err error) {
 	return affected, err
 }
 
+// Later runs a statement that nobody waits for the answer of: at once on SQLite, on PostgreSQL
+// together with the next statement or the commit, which saves a turn of the network. What it
+// fails with, turned by explain into what the caller makes of it, is the error of that
+// statement, or of the Write. explain may be nil, and is not called without an error.
+func (tx *Tx) Later(query string, explain func(error) error, args ...any) error {
+	on, postpones := tx.run.(postponer)
+	if !postpones {
+		_, err := tx.Exec(query, args...)
+		if err != nil && explain != nil {
+			return explain(err)
+		}
+		return err
+	}
+	if err := tx.ready(query); err != nil {
+		return err
+	}
+	on.later(query, args, explain)
+	tx.wrote = true
+	return nil
+}
+
+// postponer is a session that can send statements together.
+type postponer interface {
+	later(query string, args []any, explain func(error) error)
+}
+
 // Query runs a query; the caller closes the rows before the next statement and looks at
 // their Err.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {

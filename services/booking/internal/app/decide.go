@@ -221,11 +221,7 @@ func (a *App) replace(tx *sqldb.Tx, now *store.Appointment, item store.AttemptIt
 		return err
 	}
 	tx.OnCommit(func() { a.Busy.Take(now.ClinicID, item.Claims) })
-	err = store.InsertClaims(tx, now.ClinicID, item.Claims)
-	if sqldb.Overlap(err) {
-		return errRace
-	}
-	return err
+	return store.InsertClaims(tx, now.ClinicID, item.Claims, errRace)
 }
 
 // voidAttempt ends an open attempt: no session of it will ever be used. It returns the state

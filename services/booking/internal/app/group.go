@@ -150,10 +150,7 @@ func (a *App) sit(tx *sqldb.Tx, w *wish, g *group) error {
 		return err
 	}
 	if began {
-		if err := store.InsertClaims(tx, w.clinic.ID, g.claims); err != nil {
-			if sqldb.Overlap(err) {
-				return errRace
-			}
+		if err := store.InsertClaims(tx, w.clinic.ID, g.claims, errRace); err != nil {
 			return err
 		}
 		claims := g.claims

@@ -177,7 +177,7 @@ func (a *App) moveClaim(ctx context.Context, tx *sqldb.Tx, apt *store.Appointmen
 			c.Override = c.Override || o.HolderID != apt.ID && o.Span.Overlaps(c.Span)
 		}
 		clash = clash || c.Override
-		if err := store.InsertClaims(tx, apt.ClinicID, []store.Claim{c}); err != nil {
+		if err := store.InsertClaims(tx, apt.ClinicID, []store.Claim{c}, errRace); err != nil {
 			return err
 		}
 	}

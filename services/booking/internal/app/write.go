@@ -31,13 +31,11 @@ func (a *App) write(ctx context.Context, tx *sqldb.Tx, w *wish, p *placement, cl
 			return err
 		}
 	}
-	if err := store.InsertClaims(tx, w.clinic.ID, claims); err != nil {
-		switch {
-		case sqldb.Overlap(err) && p.blind:
-			return errCareful
-		case sqldb.Overlap(err):
-			return errRace
-		}
+	overlap := errRace
+	if p.blind {
+		overlap = errCareful
+	}
+	if err := store.InsertClaims(tx, w.clinic.ID, claims, overlap); err != nil {
 		return err
 	}
 	for _, o := range p.overrides {

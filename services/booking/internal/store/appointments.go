@@ -92,18 +92,15 @@ func fromOptional(micros int64) time.Time {
 // What is the same for every new row stands in the text: a bound value costs as much as an
 // index entry.
 func InsertAppointment(tx *sqldb.Tx, a *Appointment) error {
-	_, err := tx.Exec(`insert into appointments (`+appointmentColumns+`)
+	explain := func(err error) error { return fmt.Errorf("store: insert an appointment: %w", err) }
+	return tx.Later(`insert into appointments (`+appointmentColumns+`)
 		values ($1, $2, $3, 'BOOKED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-			$22, $23, $24, $25, $26, $27, $28, '', false, 0, 0, $29, $30, $31, 0)`,
+			$22, $23, $24, $25, $26, $27, $28, '', false, 0, 0, $29, $30, $31, 0)`, explain,
 		a.ClinicID, a.ID, a.Version, a.TypeID, string(a.Kind), string(a.Discipline), string(a.Mode), a.PatientID,
 		a.PractitionerID, a.LocationID, a.RoomID, join(a.EquipmentIDs), micros(a.Visit.From), micros(a.Visit.To),
 		micros(a.Claims.From), micros(a.Claims.To), a.LocalDate.String(), a.TimeZone, a.PlanID, a.CourseID, a.EntitlementID,
 		a.Attempt, a.GateVersion, join(a.Flags), a.NeedsReview, a.NextEligible.String(), a.OverrideReason, a.OverrideBy,
 		a.MeetingURI, sqldb.Micros(a.CreatedAt), a.ClaimedPatientID)
-	if err != nil {
-		return fmt.Errorf("store: insert an appointment: %w", err)
-	}
-	return nil
 }
 
 // UpdateAppointment writes everything that can change, if the row still has the version

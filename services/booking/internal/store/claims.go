@@ -43,15 +43,8 @@ func LockResources(tx *sqldb.Tx, clinicID string, ids []string) error {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	rows, err := tx.Query(expand(`select resource_id from resources
-		where clinic_id = $1 and resource_id in (@) order by resource_id for update`, 2, 1, len(ids)), args...)
-	if err != nil {
-		return fmt.Errorf("store: lock resources: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() { // reading to the end is what locks them
-	}
-	return rows.Err()
+	return tx.Later(expand(`select resource_id from resources
+		where clinic_id = $1 and resource_id in (@) order by resource_id for update`, 2, 1, len(ids)), nil, args...)
 }
 
 // TryLockResource is LockResources for one resource out of order: it does not wait, and says
@@ -105,9 +98,9 @@ func readClaims(tx *sqldb.Tx, query string, args ...any) (claims []Claim, err er
 	return claims, rows.Err()
 }
 
-// InsertClaims takes the time, in the order of SortClaims, in one statement. It fails with
-// an error that sqldb.Overlap recognises when the database refuses an overlap.
-func InsertClaims(tx *sqldb.Tx, clinicID string, claims []Claim) error {
+// InsertClaims takes the time, in the order of SortClaims, in one statement. When the database
+// refuses an overlap, that statement, a later one or the commit fails with the error given.
+func InsertClaims(tx *sqldb.Tx, clinicID string, claims []Claim, overlap error) error {
 	if len(claims) == 0 {
 		return nil
 	}
@@ -115,12 +108,14 @@ func InsertClaims(tx *sqldb.Tx, clinicID string, claims []Claim) error {
 	for _, c := range claims {
 		args = append(args, clinicID, c.ResourceID, micros(c.Span.From), micros(c.Span.To), c.HolderID, c.Override)
 	}
-	_, err := tx.Exec(expand(`insert into claims (clinic_id, resource_id, starts_at, ends_at, holder_id, is_override) values @`,
-		1, 6, len(claims)), args...)
-	if err != nil {
+	explain := func(err error) error {
+		if sqldb.Overlap(err) {
+			return overlap
+		}
 		return fmt.Errorf("store: insert claims: %w", err)
 	}
-	return nil
+	return tx.Later(expand(`insert into claims (clinic_id, resource_id, starts_at, ends_at, holder_id, is_override) values @`,
+		1, 6, len(claims)), explain, args...)
 }
 
 // DeleteClaims gives back what the holder has of the resources within the span.

@@ -62,8 +62,8 @@ func TestDatabaseRefusesOverlap(t *testing.T) {
 			for _, o := range in {
 				ok = ok && (c.Override || o.ResourceID != c.ResourceID || !o.Span.Overlaps(c.Span))
 			}
-			err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, []store.Claim{c}) })
-			if ok != (err == nil) || err != nil && !sqldb.Overlap(err) {
+			err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, []store.Claim{c}, errOverlap) })
+			if ok != (err == nil) || err != nil && !errors.Is(err, errOverlap) {
 				t.Fatalf("claim %+v: allowed %v, error %v", c, ok, err)
 			}
 			if ok {
@@ -80,9 +80,11 @@ func TestDatabaseRefusesOverlap(t *testing.T) {
 		}
 		// Another clinic's diary is another diary.
 		c := in[0]
-		write(t, db, func(tx *sqldb.Tx) error { return store.InsertClaims(tx, "cln_b", []store.Claim{c}) })
+		write(t, db, func(tx *sqldb.Tx) error { return store.InsertClaims(tx, "cln_b", []store.Claim{c}, errOverlap) })
 	})
 }
+
+var errOverlap = errors.New("store_test: taken")
 
 func removed(list []store.Claim, gone store.Claim) (left []store.Claim) {
 	for _, c := range list {
@@ -99,7 +101,7 @@ func TestClaimsAreNotUpdated(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		write(t, db, func(tx *sqldb.Tx) error {
-			return store.InsertClaims(tx, clinic, []store.Claim{claim("room_1", 100, 110, "apt_1", false), claim("room_1", 120, 130, "apt_2", false)})
+			return store.InsertClaims(tx, clinic, []store.Claim{claim("room_1", 100, 110, "apt_1", false), claim("room_1", 120, 130, "apt_2", false)}, errOverlap)
 		})
 		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
 			_, err := tx.Exec(`update claims set starts_at = $1 where holder_id = 'apt_2'`, 105*5*60*1_000_000)
@@ -109,7 +111,7 @@ func TestClaimsAreNotUpdated(t *testing.T) {
 			t.Error("a claim was moved")
 		}
 		for _, c := range []store.Claim{claim("room_2", 100, 100+289, "apt_3", false), claim("room_2", 100, 100, "apt_3", false)} {
-			if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, []store.Claim{c}) }); err == nil {
+			if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, []store.Claim{c}, errOverlap) }); err == nil {
 				t.Errorf("claim of %d slots", c.Span.To-c.Span.From)
 			}
 		}
@@ -124,7 +126,7 @@ func TestOverlapping(t *testing.T) {
 			claim("prac_1", 0, 288, "apt_1", false), claim("prac_1", 288, 294, "apt_2", false), claim("prac_1", 300, 306, "apt_3", false),
 			claim("room_1", 294, 300, "apt_4", false),
 		}
-		write(t, db, func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, all) })
+		write(t, db, func(tx *sqldb.Tx) error { return store.InsertClaims(tx, clinic, all, errOverlap) })
 		for _, s := range []schedule.Span{{From: 287, To: 288}, {From: 288, To: 300}, {From: 294, To: 300}, {From: 0, To: 400}, {From: 306, To: 310}} {
 			var want []store.Claim
 			for _, c := range all {
