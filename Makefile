@@ -53,9 +53,9 @@ fuzz: ## Run every fuzz target for FUZZTIME (60s)
 	.ci/fuzz $(FUZZTIME) $(MODULES)
 
 .PHONY: bench
-bench: build ## Measure Upright beside the floor server and print the ratios
+bench: build testenv ## Measure beside the floor, at scale, as it grows and on PostgreSQL; BENCH=-check fails on a missed goal
 	GOWORK=off go -C tools/bench build -o $(BIN)/ . ./cmd/limits ./cmd/load
-	$(BIN)/bench -upright $(BIN)/upright -limits $(BIN)/limits
+	$(BIN)/testenv --postgres -- $(BIN)/bench -upright $(BIN)/upright -limits $(BIN)/limits $(BENCH)
 	@$(MAKE) --no-print-directory bench-claims
 
 .PHONY: bench-claims
