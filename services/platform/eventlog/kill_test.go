@@ -35,7 +35,7 @@ func TestKillBetweenCommitAndPublish(t *testing.T) {
 		child(t)
 		return
 	}
-	kills := int64(20)
+	kills := int64(50)
 	if os.Getenv(soakVariable) != "" {
 		kills = 1000
 	}

@@ -55,7 +55,7 @@ func (c *checkpointer) run() {
 		}
 		var pages int
 		if err == nil {
-			pages, _, err = checkpoint(conn)
+			pages, err = checkpoint(conn)
 		}
 		if err != nil {
 			c.db.warn("checkpoint failed", err)
@@ -70,28 +70,27 @@ func (c *checkpointer) run() {
 }
 
 // assist is the writer's part, between two groups: when the log has become long, it moves
-// what is left to move, again after each group until all of the log is in the file. The
-// next write then starts it over, unless a reader is still in it.
+// what is left to move, again after each group until the log has started over. The next write
+// does that when all of it is in the file and no reader is in it any more.
 func (c *checkpointer) assist(conn *liteConn) {
 	if !c.help.Load() {
 		return
 	}
-	pages, moved, err := checkpoint(conn)
+	pages, err := checkpoint(conn)
 	if err != nil {
 		c.db.warn("checkpoint failed", err)
 	}
-	if err != nil || pages == moved && pages >= 0 {
+	if err != nil || pages >= 0 && pages <= longLog {
 		c.help.Store(false)
 	}
 }
 
 // checkpoint moves what no reader still needs in the log and waits for nobody. It tells how
-// many pages the log has and how many of them are in the file now, both -1 when another
-// checkpoint is under way.
-func checkpoint(conn *liteConn) (pages, moved int, err error) {
-	var busy int
+// many pages the log has, -1 when another checkpoint is under way.
+func checkpoint(conn *liteConn) (pages int, err error) {
+	var busy, moved int
 	err = conn.queryRow(bg, "PRAGMA wal_checkpoint(PASSIVE)", nil).Scan(&busy, &pages, &moved)
-	return pages, moved, err
+	return pages, err
 }
 
 func (c *checkpointer) close() {
