@@ -239,7 +239,7 @@ func TestChart(t *testing.T) {
 	w.in.intakes["int_1"].Level = "EMERGENCY_NOW"
 	w.browser(reception).get("/staff/patients/pat_1").wants(t, 200, "Emergency", "7 March 1980", "Physiotherapy course").lacks(t, "why &lt;i&gt;", "Chest pain", "T4-5", "X-MANIP-1")
 	c := w.browser(clinician)
-	c.get("/staff/patients/pat_1").wants(t, 200, "None is allowed today. 3 count.", "Next possible on 14 February 2027.", "why &lt;i&gt;chest_pain", "Chest pain &lt;b&gt;?", "clinical reference", "X-MANIP-1", "T4-5", "said by the patient")
+	c.get("/staff/patients/pat_1").wants(t, 200, "None is allowed today. 3 count towards the limit.", "Next possible on 14 February 2027.", "why &lt;i&gt;chest_pain", "Chest pain &lt;b&gt;?", "clinical reference", "X-MANIP-1", "T4-5", "said by the patient")
 	c.get("/staff/intakes/int_1").wants(t, 200, "Findings", "E-chest_pain", "Yes")
 	c.get("/staff/tasks").wants(t, 200, "Noor Haddad", "Clinician looks first", "I take it")
 	c.post("/staff/tasks/tsk_1/acknowledge", nil).wants(t, 200, "The task is yours.", "yours")

@@ -258,6 +258,10 @@ func TestCaughtUpWaitsForTheProducer(t *testing.T) {
 	log := newLog(from, nil)
 	running(t, log.Run)
 	happen(t, from, 1, 5, modulo(1))
+	eventually(t, "the five are shown to consumers", func() bool {
+		head, err := log.Head(t.Context())
+		return err == nil && head.PubSeq == 5
+	})
 	src := serve(t, log)
 	src.down.Store(true)
 	c := consumerOf(to, src, nil)
