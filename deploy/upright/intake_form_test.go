@@ -266,7 +266,7 @@ func TestFormSurvivesKills(t *testing.T) {
 		}
 	}
 	t.Logf("%d forms, %d kills, %d forms interrupted, %d pages accepted, nothing lost", len(all), kills, runs.Load(), pages.Load())
-	if runs.Load() < int64(kills) {
+	if want := int64(kills * len(all) * 4 / 5); runs.Load() < want {
 		t.Errorf("only %d forms were interrupted", runs.Load())
 	}
 }
