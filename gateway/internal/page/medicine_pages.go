@@ -12,15 +12,16 @@ import (
 	"github.com/upright-clinic/upright/services/platform/civil"
 )
 
-// medicineView shows the form that adds a medicine.
-func (c *call) medicineView(w *wrongs) error {
+// medicineFields are the fields by which a medicine is added, in the words for staff or for the
+// patient; daily is the legend of the box for one that is taken every day.
+func (c *call) medicineFields(w *wrongs, words, daily string) ([]Field, error) {
 	clinic, err := c.clinic()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	today := c.today(clinic).String()
 	text := func(kind, name string, optional bool) Field {
-		f := c.input(w, kind, name, "medicine."+name)
+		f := c.input(w, kind, name, words+"."+name)
 		f.Optional = optional
 		return f
 	}
@@ -28,10 +29,20 @@ func (c *call) medicineView(w *wrongs) error {
 	dose.InputMode, dose.Short = "decimal", true
 	start := text("date", "start_date", false)
 	start.Value, start.Max = cmp.Or(start.Value, today), today
-	daily := c.choices(w, "checks", "taken_daily", "medicine.daily_legend", "medicine_daily", "", "YES")
-	return c.showForm("medicine.title", formPage{Button: c.cat.T("medicine.add"), Fields: []Field{
-		text("text", "drug", false), dose, start, daily, text("text", "prescriber", true), text("text", "directions", true), text("textarea", "note", true),
-	}}, w)
+	box := c.choices(w, "checks", "taken_daily", daily, words+"_daily", "", "YES")
+	box.Optional = true
+	return []Field{text("text", "drug", false), dose, start, box, text("text", "prescriber", true), text("text", "directions", true)}, nil
+}
+
+// medicineView shows the form that adds a medicine.
+func (c *call) medicineView(w *wrongs) error {
+	fields, err := c.medicineFields(w, "medicine", "medicine.daily_legend")
+	if err != nil {
+		return err
+	}
+	note := c.input(w, "textarea", "note", "medicine.note")
+	note.Optional = true
+	return c.showForm("medicine.title", formPage{Button: c.cat.T("medicine.add"), Fields: append(fields, note)}, w)
 }
 
 // medicineForm shows it.

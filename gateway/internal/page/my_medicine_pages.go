@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/upright-clinic/upright/gateway/internal/route"
@@ -96,25 +95,11 @@ func (c *call) myMedicineView(w *wrongs) error {
 	if err != nil {
 		return err
 	}
-	clinic, err := c.clinic()
+	fields, err := c.medicineFields(w, "mymedicine", "mymedicine.daily")
 	if err != nil {
 		return err
 	}
-	today := c.today(clinic).String()
-	text := func(kind, name string, optional bool) Field {
-		f := c.input(w, kind, name, "mymedicine."+name)
-		f.Optional = optional
-		return f
-	}
-	dose := text("text", "dose_mg", true)
-	dose.InputMode, dose.Short = "decimal", true
-	start := text("date", "start_date", false)
-	start.Value, start.Max = cmp.Or(start.Value, today), today
-	daily := c.choices(w, "checks", "taken_daily", "mymedicine.daily", "mymedicine_daily", "", "YES")
-	daily.Optional = true
-	return c.myForm("mymedicine.add", id, of, []Field{
-		text("text", "drug", false), dose, start, daily, text("text", "prescriber", true), text("text", "directions", true),
-	}, w)
+	return c.myForm("mymedicine.add", id, of, fields, w)
 }
 
 // myMedicineForm shows it.

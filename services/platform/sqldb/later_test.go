@@ -111,14 +111,23 @@ func TestLaterFails(t *testing.T) {
 func TestLaterIsRunAgain(t *testing.T) {
 	t.Parallel()
 	db := sqldbtest.Open(t, sqldb.Postgres, things)
-	runs := 0
-	err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
-		if runs++; runs == 1 {
-			return tx.Later(`DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$`, func(error) error { return errExplained })
+	for id, next := range map[string]func(tx *sqldb.Tx) error{
+		"commit":    func(*sqldb.Tx) error { return nil },
+		"statement": func(tx *sqldb.Tx) error { _, err := tx.Exec(`UPDATE counters SET n = 7 WHERE n > 7`); return err },
+	} {
+		runs := 0
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			if runs++; runs > 1 {
+				return insertLater(tx, id)
+			}
+			deadlock := `DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$`
+			if err := tx.Later(deadlock, func(error) error { return errExplained }); err != nil {
+				return err
+			}
+			return next(tx)
+		})
+		if err != nil || runs != 2 || value(t, db, id) != 1 {
+			t.Errorf("heard of by the %s: %v after %d runs", id, err, runs)
 		}
-		return insertLater(tx, "again")
-	})
-	if err != nil || runs != 2 || value(t, db, "again") != 1 {
-		t.Errorf("%v after %d runs", err, runs)
 	}
 }

@@ -213,11 +213,15 @@ func (db *DB) onceWrite(ctx context.Context, f func(tx *Tx) error) (tx *Tx, err 
 	run := &pgWrite{pgSession: pgSession{conn}, conn: conn}
 	defer run.rollback(life)
 	tx = &Tx{db: db, caller: ctx, now: db.clock.Now(), run: run}
+	defer func() {
+		if run.cause != nil { // what was made of it must not hide that another run may help
+			tx.failed = run.cause
+		}
+	}()
 	if err := runIn(tx, f); err != nil {
 		return tx, lost(ctx, conn, err)
 	}
 	if err := run.commit(life); err != nil {
-		_ = tx.fail(run.cause)
 		if err = lost(ctx, conn, err); errors.Is(err, errLost) {
 			err = fmt.Errorf("%w: %w", errOutcomeUnknown, err)
 		}

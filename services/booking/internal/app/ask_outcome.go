@@ -26,7 +26,7 @@ const (
 func (a *App) AskForOutcomes(ctx context.Context) error {
 	var clinics []string
 	err := a.DB.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		clinics, err = store.Clinics(tx)
+		clinics, err = store.ListClinicIDs(tx)
 		return err
 	})
 	for _, id := range clinics {

@@ -315,20 +315,3 @@ func PlanOpen(tx *sqldb.Tx, clinicID, planID string) (bool, error) {
 	}
 	return !closed, nil
 }
-
-// Clinics returns the ids of all clinics.
-func Clinics(tx *sqldb.Tx) (ids []string, err error) {
-	rows, err := tx.Query(`select clinic_id from clinics order by clinic_id`)
-	if err != nil {
-		return nil, fmt.Errorf("store: list clinics: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
-}

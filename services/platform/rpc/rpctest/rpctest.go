@@ -151,6 +151,10 @@ type caller struct {
 	transport grpc.ClientConnInterface
 }
 
+// patience is how long a test's call may take: many at once on a busy machine are slow, and that
+// is not what a test is about.
+const patience = time.Minute
+
 // peer is the connection of the service that makes the call.
 func (c caller) peer(ctx context.Context) (*rpc.Peer, error) {
 	sign, service := c.harness.Keys.EdgeSigner, Edge
@@ -161,7 +165,7 @@ func (c caller) peer(ctx context.Context) (*rpc.Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpctest: no rule of %s names the service: %w", c.harness.service, err)
 	}
-	return rpc.NewPeer(c.transport, rpc.PeerConfig{Service: c.harness.service, Signer: signer})
+	return rpc.NewPeer(c.transport, rpc.PeerConfig{Service: c.harness.service, Signer: signer, Timeout: patience})
 }
 
 // Invoke implements [grpc.ClientConnInterface].
